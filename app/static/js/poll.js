@@ -1,0 +1,1 @@
+// hooked by data- attributes
