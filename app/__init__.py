@@ -1,0 +1,53 @@
+"""The portal. `create_app` wires it and holds no logic."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from . import config
+from . import models as models  # every table is known before anything asks
+from .blueprints import register_blueprints
+from .blueprints.assets import serve_assets
+from .blueprints.context import give_context
+from .blueprints.errors import answer_errors
+from .blueprints.headers import send_headers
+from .blueprints.language import choose_locale, choose_zone
+from .blueprints.signin import load_signed_in
+from .cli import register_commands
+from .config import Settings
+from .extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
+from .logs import configure_logs
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the wired application.
+
+    Raises:
+        pydantic.ValidationError: A setting is missing or wrong; the message names it.
+    """
+    settings = settings or config.load()
+    configure_logs()
+    app = Flask(__name__, static_folder=None)
+    app.config.update(config.flask_config(settings))
+    app.extensions["settings"] = settings
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+
+    db.init_app(app)
+    migrate.init_app(app, db, render_as_batch=True)
+    login.init_app(app)
+    login.user_loader(load_signed_in)
+    csrf.init_app(app)
+    babel.init_app(app, locale_selector=choose_locale, timezone_selector=choose_zone)
+    mail.init_app(app)
+    limiter.init_app(app)
+    queues.init(settings.redis_url or "redis://localhost:6379/0")
+    hasher.init(time_cost=settings.argon2_time_cost, memory_kib=settings.argon2_memory_kib)
+
+    serve_assets(app)
+    send_headers(app, https=settings.base_url.startswith("https://"))
+    give_context(app)
+    answer_errors(app)
+    register_blueprints(app, demo=settings.demo)
+    register_commands(app)
+    return app

@@ -1,0 +1,27 @@
+"""The web's edge: one blueprint per noun, registered here."""
+
+from importlib import import_module
+
+from flask import Flask
+
+# in the order of a household's way through the portal
+NOUNS = (
+    "language",
+    "health",
+    "registration",
+    "activation",
+    "postal",
+    "signin",
+    "account",
+    "manage",
+    "gateways",
+    "monitor",
+    "manual",
+)
+DEMO_NOUNS = ("dev",)
+
+
+def register_blueprints(app: Flask, *, demo: bool) -> None:
+    """Register every blueprint; those of the demo exist only there."""
+    for noun in NOUNS + (DEMO_NOUNS if demo else ()):
+        app.register_blueprint(import_module(f".{noun}", __name__).bp)

@@ -1,0 +1,50 @@
+"""What every template may use."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app
+from flask_babel import get_locale
+from markupsafe import Markup
+
+from ..config import Settings
+
+
+def settings() -> Settings:
+    """Return the settings of the running application."""
+    found: Settings = current_app.extensions["settings"]
+    return found
+
+
+def show_time(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
+    """Return a moment in the site's zone as 2026/11/22 18:05, or an em dash."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y/%m/%d %H:%M}" if moment else "—"
+
+
+def show_date(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
+    """Return the day of a moment as 2026年11月22日 (Japanese) or 22 November 2026 (English)."""
+    if moment is None:
+        return "—"
+    local = moment.astimezone(ZoneInfo(zone))
+    if str(get_locale()) == "en":
+        return f"{local.day} {local:%B %Y}"
+    return f"{local:%Y年%m月%d日}"
+
+
+def show_kilo(value: float | None) -> str | Markup:
+    """Return W as kW (or Wh as kWh) with one decimal; unknown is an em dash, never 0."""
+    if value is None:
+        return "—"
+    shown = f"{value / 1000:.1f}"
+    return "0.0" if shown == "-0.0" else shown
+
+
+def give_context(app: Flask) -> None:
+    """Give templates the settings, the locale and the filters for times and figures."""
+
+    @app.context_processor
+    def context() -> dict[str, Any]:
+        return {"settings": settings(), "locale": str(get_locale() or "ja")}
+
+    app.jinja_env.filters.update(time=show_time, day=show_date, kilo=show_kilo)

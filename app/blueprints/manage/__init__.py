@@ -1,0 +1,5 @@
+"""The manage screens."""
+
+from flask import Blueprint
+
+bp = Blueprint("manage", __name__, url_prefix="/manage")

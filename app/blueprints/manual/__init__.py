@@ -1,0 +1,5 @@
+"""The manual screens."""
+
+from flask import Blueprint
+
+bp = Blueprint("manual", __name__, url_prefix="/manual")

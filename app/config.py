@@ -1,0 +1,179 @@
+"""Typed settings from the environment or `.env`; the portal refuses to start with wrong ones."""
+
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[int, Field(gt=0)]
+Days = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Hold every setting of the portal. The README's table explains each."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    # Where things are
+    demo: bool = False
+    testing: bool = False
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    redis_url: str = ""
+    base_url: str = "http://localhost:8000"
+    register_host: str = ""
+    dealer_entry_host: str = ""
+    manage_host: str = ""
+    monitor_host: str = ""
+    session_cookie_domain: str = ""
+    trusted_proxies: Annotated[int, Field(ge=0)] = 0
+
+    # Secrets: no defaults outside the demo
+    secret_key: str = ""
+
+    # Names and desks
+    service_name: str = "遠隔モニタリングサービス"
+    operator_name: str = "陽だまりサービス株式会社"
+    support_phone: str = "0120-000-000"
+    support_hours: str = "平日 9:00–17:00"
+    sheet_heading: str = "お客様用 マルチ蓄電システム用ゲートウェイ"
+    eco_programme_name: str = "みんなでつくるエコ活サークル"
+    eco_support_phone: str = "0120-000-001"
+    eco_support_hours: str = "平日 10:00–16:00"
+    eco_support_mail: str = "eco@example.org"
+    eco_device_series: str = "HDM-"
+    content_dir: Path = Path(__file__).parent / "content"
+
+    # Mail
+    mail_server: str = "localhost"
+    mail_port: int = 25
+    mail_use_tls: bool = False
+    mail_username: str = ""
+    mail_password: str = ""
+    mail_from: str = "no-reply@example.org"
+    mail_timeout_s: Seconds = 20
+    mail_lease_s: Seconds = 120
+    mail_give_up_days: Days = 5
+
+    # Accounts
+    password_rule: Literal["manual", "modern"] = "manual"
+    registration_url_days: Days = 7
+    reset_url_hours: Annotated[int, Field(gt=0)] = 2
+    draft_keep_hours: Annotated[int, Field(gt=0)] = 24
+    registration_keep_days: Days = 30
+    session_idle_days_customer: Days = 30
+    session_max_days_customer: Days = 90
+    session_idle_hours_staff: Annotated[int, Field(gt=0)] = 12
+    session_max_days_staff: Days = 7
+    argon2_time_cost: Annotated[int, Field(ge=1)] = 3
+    argon2_memory_kib: Annotated[int, Field(ge=8)] = 65536
+    rate_limit: str = "300 per minute"
+    free_failures: Annotated[int, Field(ge=0)] = 5
+    delay_max_s: Seconds = 900
+
+    # Gateways
+    poll_interval_s: Seconds = 60
+    poll_watched_s: Seconds = 8
+    watched_for_s: Seconds = 30
+    poll_timeout_s: Seconds = 5
+    poll_backoff_max_s: Seconds = 900
+    poll_shard: Annotated[int, Field(ge=1, le=500)] = 500
+    poll_concurrency: Annotated[int, Field(ge=1)] = 100
+    poll_lease_s: Seconds = 90
+    tile_refresh_s: Seconds = 5
+    site_zone: str = "Asia/Tokyo"
+    contract_current_a: Annotated[int, Field(gt=0)] = 60
+    mail_refresh_s: Seconds = 5
+
+    @field_validator("site_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such zone: {value}") from error
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_one(cls, value: str) -> str:
+        TypeAdapter(HttpUrl).validate_python(value)
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _no_secret_by_default(self) -> Self:
+        if not (self.demo or self.testing):
+            if len(self.secret_key) < 32:
+                raise ValueError("SECRET_KEY must be set, 32 characters or more, outside the demo")
+            if not self.base_url.startswith("https://"):
+                raise ValueError("BASE_URL must begin with https:// outside the demo")
+        return self
+
+    @property
+    def database(self) -> str:
+        """Return the SQLAlchemy URL: the one configured, else SQLite in the data folder."""
+        url = self.database_url or f"sqlite:///{self.data_dir.resolve() / 'portal.db'}"
+        for short in ("postgres://", "postgresql://"):
+            if url.startswith(short):
+                return "postgresql+psycopg://" + url.removeprefix(short)
+        return url
+
+    @property
+    def hosts(self) -> list[str]:
+        """Return the hosts the portal answers for, without ports."""
+        own = HttpUrl(self.base_url).host or "localhost"
+        named = [self.register_host, self.dealer_entry_host, self.manage_host, self.monitor_host]
+        return sorted({own, *[host.split(":")[0] for host in named if host]})
+
+
+@lru_cache
+def load() -> Settings:
+    """Read the settings once for this process.
+
+    Raises:
+        pydantic.ValidationError: A setting is missing or wrong; the message names it.
+    """
+    return Settings()
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """Return what Flask and its extensions read, derived from the typed settings."""
+    https = settings.base_url.startswith("https://")
+    return {
+        "SECRET_KEY": settings.secret_key or "only-for-the-demo-and-for-tests",
+        "TESTING": settings.testing,
+        "SQLALCHEMY_DATABASE_URI": settings.database,
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not settings.database.startswith("sqlite")},
+        "TRUSTED_HOSTS": settings.hosts,
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "SESSION_COOKIE_NAME": "__Host-hidamari" if https and not cookie_domain(settings) else "hidamari",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_DOMAIN": cookie_domain(settings),
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_max_days_customer),
+        # a dashboard that was open for hours must still be able to POST
+        "WTF_CSRF_TIME_LIMIT": None,
+        "BABEL_DEFAULT_LOCALE": "ja",
+        "BABEL_DEFAULT_TIMEZONE": settings.site_zone,
+        "MAIL_SERVER": settings.mail_server,
+        "MAIL_PORT": settings.mail_port,
+        "MAIL_USE_TLS": settings.mail_use_tls,
+        "MAIL_USERNAME": settings.mail_username or None,
+        "MAIL_PASSWORD": settings.mail_password or None,
+        "MAIL_DEFAULT_SENDER": (settings.service_name, settings.mail_from),
+        "RATELIMIT_STORAGE_URI": "memory://" if settings.testing else settings.redis_url or "redis://localhost:6379/0",
+        "RATELIMIT_STORAGE_OPTIONS": {} if settings.testing else {"socket_connect_timeout": 1, "socket_timeout": 2},
+        "RATELIMIT_DEFAULT": settings.rate_limit,
+        "RATELIMIT_HEADERS_ENABLED": False,
+        "RATELIMIT_ENABLED": True,
+    }
+
+
+def cookie_domain(settings: Settings) -> str | None:
+    """Return the parent domain one sign-in serves, or None for this host alone."""
+    return settings.session_cookie_domain or None

@@ -1,0 +1,5 @@
+"""A worker of RQ's queues."""
+
+
+def main() -> None:
+    """Work until told to stop."""

