@@ -1,0 +1,196 @@
+"""SunSpec: devices that describe themselves by a chain of numbered models.
+
+Understood are the inverters 101–103, 111–113 and 701, the DC sides 160 and 714, the storage
+models 124, 713 and 802, the ratings 120 and 702, the meters 201–204 and 211–214; all others are
+skipped. Values and offsets come from SunSpec's model definitions.
+
+| value | from | side |
+| --- | --- | --- |
+| `pv_w` | 714 ports of type PV, or 160 modules, or DCW, or W where no battery is | DC (W: AC) |
+| `battery_w` | 714 ports of type ESS, or 160 modules named charge/discharge, or 802 W | DC |
+| `grid_w` | the first meter's W, import > 0 unless the maker is known to turn it | AC |
+| `load_w` | computed: the inverter's AC power + `grid_w` | AC |
+
+Consumption has no counter of its own in SunSpec: it is the balance of the others.
+Meter events are left out: they tell of the grid, not of the system.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from .base import BadAnswer, Discovery, Layout, LayoutChanged, ReadRequest, Sample, Side, State
+from .sunspec_plan import Plan, Term, compile_shape
+from .sunspec_walk import discover
+
+#: Power of ten → what to multiply and divide by: 653 / 10 is exact where 653 * 0.1 is not.
+_SCALES = {power: (10 ** max(power, 0), 10 ** max(-power, 0)) for power in range(-10, 11)}
+
+#: Of several inverters the worst speaks for all.
+_WORST_FIRST = (State.FAULT, State.RUNNING, State.STANDBY, State.OFF)
+
+# The top bit means "not implemented", whatever the others say.
+_ABSENT_BITS = 0x80000000
+
+# A float32 has 24 significant bits: a counter moves in steps of its size / 2^23.
+_FLOAT_STEPS = 2.0**23
+
+
+class SunSpec:
+    """The profile; see `Profile` for what each method promises."""
+
+    name = "sunspec"
+
+    def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
+        """Walk along the device's chain of models.
+
+        Raises:
+            BadAnswer: this is not a SunSpec device, or nothing in it is of use.
+        """
+        return discover()
+
+    def requests(self, layout: Layout) -> tuple[ReadRequest, ...]:
+        """Return what one poll reads.
+
+        Raises:
+            LayoutChanged: the layout is not SunSpec's.
+        """
+        return _plan(layout).requests
+
+    def sides(self, layout: Layout) -> Mapping[str, Side]:
+        """Tell for each value on which side it is taken.
+
+        Raises:
+            LayoutChanged: the layout is not SunSpec's.
+        """
+        return _plan(layout).sides
+
+    def decode(self, layout: Layout, blocks: Sequence[bytes]) -> Sample:
+        """Make a sample of the answers to `requests`.
+
+        Raises:
+            LayoutChanged: a model's header is not where it was.
+            BadAnswer: an answer does not fit its request.
+        """
+        plan = _plan(layout)
+        values = _unpack(plan, blocks)
+        battery = _sum(values, plan.battery)
+        pv = _sum(values, plan.pv)
+        if pv is not None:
+            if plan.pv_holds_battery and battery is not None:
+                pv -= battery
+            pv = max(0.0, pv)  # an inverter that sleeps draws a few watts
+        grid = _sum(values, plan.grid)
+        load = None
+        if grid is not None:
+            inverter = _sum(values, plan.ac)
+            if inverter is None and pv is not None and not (plan.battery and battery is None):
+                inverter = pv + (battery or 0.0)
+            if inverter is not None:
+                load = max(0.0, inverter + grid)
+        counters: dict[str, float] = {}
+        steps: dict[str, float] = {}
+        sizes: dict[str, float] = {}
+        for quantity, terms in plan.counters.items():
+            if counter := _count(values, terms):
+                counters[quantity], steps[quantity], size = counter
+                if size is not None:
+                    sizes[quantity] = size
+        return Sample(
+            pv,
+            load,
+            grid,
+            battery,
+            _mean(values, plan.soc),
+            _state(values, plan),
+            _alarms(values, plan),
+            counters,
+            steps,
+            sizes,
+            plan.computed,
+        )
+
+
+def _plan(layout: Layout) -> Plan:
+    if layout.profile != SunSpec.name:
+        raise LayoutChanged(f"the layout is one of {layout.profile}")
+    return compile_shape(layout.shape)
+
+
+def _unpack(plan: Plan, blocks: Sequence[bytes]) -> list[Any]:
+    values: list[Any] = []
+    if len(blocks) != len(plan.structs):
+        raise BadAnswer(f"{len(blocks)} answers to {len(plan.structs)} requests")
+    for struct, block in zip(plan.structs, blocks, strict=True):
+        if len(block) != struct.size:
+            raise BadAnswer(f"{len(block)} bytes where {struct.size} were asked for")
+        values += struct.unpack(block)
+    for place, expected in plan.headers:
+        if values[place] != expected:
+            raise LayoutChanged("the models are no longer where they were")
+    return values
+
+
+def _value(values: list[Any], term: Term) -> float | None:
+    """Return a number in its unit and the portal's sign, or None if the device has none."""
+    place, absent, scale, sign, limit, _ = term
+    raw = values[place]
+    if raw == absent:
+        return None
+    if scale >= 0:
+        factors = _SCALES.get(values[scale])
+        if factors is None:
+            return None
+        raw = raw * factors[0] / factors[1]
+    # NaN and infinity fail this as well
+    return float(sign * raw) if -limit <= raw <= limit else None
+
+
+def _sum(values: list[Any], terms: list[Term]) -> float | None:
+    total = None
+    for term in terms:
+        value = _value(values, term)
+        if value is not None:
+            total = value if total is None else total + value
+    return total
+
+
+def _mean(values: list[Any], terms: list[Term]) -> float | None:
+    known = [value for term in terms if (value := _value(values, term)) is not None and value >= 0]
+    return sum(known) / len(known) if known else None
+
+
+def _count(values: list[Any], terms: list[Term]) -> tuple[float, float, float | None] | None:
+    """Add up a lifetime counter: its value, its smallest step, what it wraps at, all in Wh.
+
+    The sum wraps where one of its parts does, by the same size.
+    """
+    total, step, size = None, 1.0, None
+    for term in terms:
+        value = _value(values, term)
+        if value is None or value < 0:
+            continue
+        total = value if total is None else total + value
+        if term.scale < 0:
+            step = max(1.0, total / _FLOAT_STEPS)
+            continue
+        up, down = _SCALES[values[term.scale]]
+        step = up / down
+        size = None if term.wraps is None else term.wraps * up / down
+    return None if total is None else (total, step, size)
+
+
+def _state(values: list[Any], plan: Plan) -> State:
+    states = [names.get(values[place], State.UNKNOWN) for place, names in plan.states]
+    for state in _WORST_FIRST:
+        if state in states:
+            return state
+    return State.UNKNOWN
+
+
+def _alarms(values: list[Any], plan: Plan) -> tuple[str, ...]:
+    standing: list[str] = []
+    for place, names in plan.alarms:
+        bits = values[place]
+        if bits and not bits & _ABSENT_BITS:
+            standing += [name for bit, name in names.items() if bits >> bit & 1]
+    return tuple(standing)
