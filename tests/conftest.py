@@ -1,5 +1,6 @@
 """What every test stands on: an application on SQLite and on PostgreSQL, and a small cast."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,19 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from app import create_app
 from app.config import Settings
 from app.extensions import db
 from tests.databases import Databases
+
+# few random examples in `make test`, many in `make test-deep`
+QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+hypothesis_settings.register_profile("few", max_examples=25, **QUIET)  # type: ignore[arg-type]
+hypothesis_settings.register_profile("many", max_examples=1000, **QUIET)  # type: ignore[arg-type]
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,226 @@
+"""Journeys in a real browser against the whole running demo: web, workers, cron, mail, homes."""
+
+import email
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import axe_core_python
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height": 900}}
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+READY_S = 60
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here as a browser test; one process runs them, one demo serves them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class Demo:
+    """The running demo: where it answers and where its mails and samples lie."""
+
+    url: str
+    data_dir: Path
+
+    def mails_to(self, address: str) -> list[EmailMessage]:
+        """Return the delivered mails to an address, oldest first."""
+        found = []
+        for path in sorted((self.data_dir / "mail").glob("*.eml")):
+            message = email.message_from_bytes(path.read_bytes(), policy=default)
+            if address in str(message["To"]):
+                found.append(message)
+        return found
+
+    def wait_for_mail(self, address: str, subject: str, *, within_s: float = 20) -> EmailMessage:
+        """Wait until a mail with `subject` in its subject has been delivered to `address`."""
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            for message in self.mails_to(address):
+                if subject in str(message["Subject"]):
+                    return message
+            time.sleep(0.1)
+        raise AssertionError(f"no mail {subject!r} to {address} within {within_s} s")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Start the demo as `make run` does, in a folder of its own."""
+    data_dir = tmp_path_factory.mktemp("demo")
+    port = free_port()
+    log = (data_dir / "run.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        env={**os.environ, "PORT": str(port), "DATA_DIR": str(data_dir)},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    url = f"http://localhost:{port}"
+    try:
+        wait_until_ready(url, process, data_dir / "run.log")
+        yield Demo(url, data_dir)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log.close()
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until every part of the demo answers."""
+    end = time.monotonic() + READY_S
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise AssertionError(f"the demo ended:\n{log.read_text()[-3000:]}")
+        try:
+            with urlopen(f"{url}/healthz/ready", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"the demo was not ready in {READY_S} s:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium."""
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium on this machine")
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visitor:
+    """Somebody at a screen: opens pages and remembers what the browser complained about."""
+
+    page: Page
+    demo: Demo
+    complaints: list[str] = field(default_factory=list)
+    # a 4xx or 5xx that a test provokes makes Chromium write a line of its own
+    provoked: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Open a page of the portal."""
+        self.page.goto(self.demo.url + path if path.startswith("/") else path)
+
+    def check_page(self) -> None:
+        """Assert that the page breaks no rule of accessibility and never scrolls sideways."""
+        self.page.evaluate(AXE.read_text())
+        # what animates in is measured once it stands
+        self.page.evaluate("() => Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations !== Infinity).map(a => a.finished))")
+        found = self.page.evaluate(
+            "() => axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})"
+        )
+        told = [
+            f"{rule['id']}: {rule['help']} — {node['html'][:160]}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+        assert told == [], f"{self.page.url}\n" + "\n".join(told)
+        wide = self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        assert not wide, f"{self.page.url} scrolls sideways"
+
+    def assert_quiet(self) -> None:
+        """Assert that the browser wrote no error and no CSP report."""
+        unforeseen = [
+            line
+            for line in self.complaints
+            if not any(expected in line for expected in self.provoked)
+        ]
+        assert unforeseen == []
+
+
+OpenVisitor = Callable[..., Visitor]
+
+
+@pytest.fixture(params=list(SIZES))
+def size(request: pytest.FixtureRequest) -> str:
+    """Give both screen sizes in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def visit(browser: Browser, demo: Demo, size: str) -> Iterator[OpenVisitor]:
+    """Give a function that seats a visitor at a screen of this size."""
+    contexts: list[BrowserContext] = []
+    visitors: list[Visitor] = []
+
+    def seat(*, javascript: bool = True, locale: str = "ja-JP") -> Visitor:
+        context = browser.new_context(
+            viewport=SIZES[size],  # type: ignore[arg-type]
+            locale=locale,
+            java_script_enabled=javascript,
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        visitor = Visitor(page, demo)
+        if javascript:
+            page.add_init_script(
+                "document.addEventListener('securitypolicyviolation', e =>"
+                " console.error('CSP', e.violatedDirective, e.blockedURI))"
+            )
+
+        def listen(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                visitor.complaints.append(f"{message.text} {json.dumps(message.location)}")
+
+        page.on("console", listen)
+        page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+        visitors.append(visitor)
+        return visitor
+
+    yield seat
+    for context in contexts:
+        context.close()
+    for visitor in visitors:
+        visitor.assert_quiet()
