@@ -17,14 +17,14 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import axe_core_python
+import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height": 900}}
-AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 READY_S = 60
 
 
