@@ -1,6 +1,9 @@
 """The jobs' entry point: `python worker.py mail poll default`."""
 
+import sys
+
+from app import create_app
 from app.jobs.worker import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(create_app(), sys.argv[1:]))
