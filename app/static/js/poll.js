@@ -31,7 +31,7 @@
     state.busy = false;
     state.failures = failed ? state.failures + 1 : 0;
     const wait = failed
-      ? Math.min(Math.max(2000 * 2 ** (state.failures - 1), 0), BACK_OFF_MAX_MS)
+      ? Math.min(2000 * 2 ** (state.failures - 1), BACK_OFF_MAX_MS)
       : everyMs(element);
     state.due = performance.now() + wait;
     showStatus([...states.values()].some((other) => other.failures > 0));
@@ -57,9 +57,9 @@
     const { ctx } = event.detail;
     const element = ctx.sourceElement;
     if (!element.matches("[data-poll-s]")) return;
-    const state = stateOf(element);
-    state.busy = true;
     ctx.fetch = async (action, request) => {
+      const state = stateOf(element);
+      state.busy = true;
       const response = await ask(action, request);
       const failed = response.status >= 400 && !response.headers.has("HX-Redirect");
       settle(element, state, failed);
