@@ -49,8 +49,8 @@ def i16(value):
 def model(number, length, points):
     """Return a model's registers: everything not named in `points` is not implemented."""
     registers = [number, length] + [0x8000] * length
-    for offset, values in points.items():
-        values = values if isinstance(values, list) else i16(values)
+    for offset, value in points.items():
+        values = value if isinstance(value, list) else i16(value)
         registers[offset : offset + len(values)] = values
     return registers
 

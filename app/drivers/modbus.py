@@ -1,0 +1,340 @@
+"""Reading gateways over Modbus TCP, many at a time. The only import of pymodbus in the portal.
+
+What a gateway answers is hostile input: whatever it does ends in an outcome for that gateway, in
+bounded time and memory, and touches no other.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pymodbus.framer import FramerSocket
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
+from pymodbus.transaction import TransactionManager
+from pymodbus.transport import CommParams, CommType
+
+from .. import profiles
+from ..profiles.base import (
+    BadAnswer,
+    Discovery,
+    Layout,
+    LayoutChanged,
+    Profile,
+    ReadRequest,
+    Refused,
+    Sample,
+)
+
+# It logs an error per odd frame, with a dump; a gateway's outcome says what is needed, once.
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
+_log = logging.getLogger(__name__)
+
+# An answer takes at most 259 bytes. A few stale ones may come before it, a flood may not.
+_MAX_BYTES_PER_REQUEST = 1024
+
+# A walk along the chain takes some 15 requests where a poll takes 3.
+_DISCOVERY_TIMEOUTS = 4
+
+# Illegal data address: a device that keeps something else there now.
+_ILLEGAL_ADDRESS = 2
+
+_MAX_DETAIL = 200
+
+
+class Outcome(StrEnum):
+    """How one attempt to read a gateway ended."""
+
+    OK = "ok"
+    UNREACHABLE = "unreachable"  # no connection, or it was closed before the answer
+    TIMEOUT = "timeout"  # connected, but the answer was not whole in time
+    EXCEPTION = "exception"  # the device refused with a Modbus exception
+    BAD_ANSWER = "bad_answer"  # it answered what cannot be
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a gateway is reached: `tcp://host:port/unit`."""
+
+    host: str
+    port: int
+    unit: int
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def parse(cls, text: str) -> Self:
+        """Return the endpoint of a text; the port is 502 and the unit 1 unless it says else.
+
+        Raises:
+            ValueError: it is no endpoint; the message says why.
+        """
+        parts = urlsplit(text)
+        if parts.scheme != "tcp":
+            raise ValueError("an endpoint looks like tcp://host:port/unit")
+        host = parts.hostname or ""
+        if not re.fullmatch(r"[0-9a-z](?:[0-9a-z.-]{0,252}[0-9a-z])?|[0-9a-f:.]{2,45}", host):
+            raise ValueError("the host of the endpoint is no name or address")
+        if ".." in host or parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("an endpoint holds host, port and unit only")
+        unit = parts.path.strip("/") or "1"
+        if not re.fullmatch(r"[0-9]{1,3}", unit) or int(unit) > 255:
+            raise ValueError("the unit of the endpoint is a number from 0 to 255")
+        port = 502 if parts.port is None else parts.port
+        if not 0 < port < 65536:
+            raise ValueError("the port of the endpoint is a number from 1 to 65535")
+        return cls(host, port, int(unit))
+
+    def __str__(self) -> str:
+        """Return the text that `parse` reads."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"tcp://{host}:{self.port}/{self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A gateway to read. `layout` is what an earlier discovery found, as `to_json` gave it."""
+
+    key: Hashable
+    endpoint: str
+    profile: str
+    layout: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """What came of reading a gateway.
+
+    `taken_at` is when the attempt ended: the time of the sample, if there is one. `discovery` is
+    there if the device was walked over, so that its layout, identity and units are to be kept.
+    """
+
+    key: Hashable
+    outcome: Outcome
+    taken_at: datetime
+    sample: Sample | None = None
+    discovery: Discovery | None = None
+    detail: str = ""
+
+
+async def poll_many(
+    targets: Sequence[Target],
+    *,
+    concurrency: int,
+    timeout_s: float,
+    now: Callable[[], datetime],
+) -> list[PollResult]:
+    """Read gateways, at most `concurrency` at a time; results stand in the order of the targets.
+
+    `timeout_s` is per gateway, from connecting to the last answer; see `poll`.
+    """
+    results: dict[int, PollResult] = {}
+    todo = iter(enumerate(targets))
+
+    async def work() -> None:
+        for place, target in todo:
+            results[place] = await poll(target, timeout_s=timeout_s, now=now)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrency, len(targets))):
+            group.create_task(work())
+    return [results[place] for place in range(len(targets))]
+
+
+async def poll(target: Target, *, timeout_s: float, now: Callable[[], datetime]) -> PollResult:
+    """Read one gateway over a connection of its own: connect, discover if need be, read, close.
+
+    All of it takes at most `timeout_s`, or five times that if the device must be discovered.
+    Every failure is an outcome, none is an exception.
+    """
+    try:
+        endpoint = Endpoint.parse(target.endpoint)
+        profile = profiles.get(target.profile)
+    except (ValueError, KeyError) as wrong:
+        detail = f"cannot be polled: {wrong}"[:_MAX_DETAIL]
+        return PollResult(target.key, Outcome.UNREACHABLE, now(), detail=detail)
+    sample: Sample | None = None
+    discovery: Discovery | None = None
+    outcome, detail = Outcome.OK, ""
+    line = _Line(endpoint, timeout_s)
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            if not await line.connect():
+                raise ConnectionError("no connection")
+            sample = await _read_as_before(line, profile, target.layout)
+            if sample is None:
+                more = _DISCOVERY_TIMEOUTS * timeout_s
+                deadline.reschedule(asyncio.get_running_loop().time() + more)
+                discovery = await _discover(line, profile)
+                sample = await _read(line, profile, discovery.layout)
+    except TimeoutError:
+        if line.was_connected:
+            outcome, detail = Outcome.TIMEOUT, "no whole answer in time"
+        else:
+            outcome, detail = Outcome.UNREACHABLE, "no connection in time"
+    except Refused as refusal:
+        outcome, detail = Outcome.EXCEPTION, str(refusal)
+    except BadAnswer as bad:
+        outcome, detail = Outcome.BAD_ANSWER, str(bad)
+    except OSError as gone:
+        outcome, detail = Outcome.UNREACHABLE, str(gone)
+    except Exception as unforeseen:
+        # a fault of ours must not end the reading of all the others
+        _log.exception("reading a gateway failed", extra={"gateway": target.key})
+        outcome, detail = Outcome.BAD_ANSWER, f"not understood: {type(unforeseen).__name__}"
+    finally:
+        line.hang_up()
+    if outcome is not Outcome.OK:
+        sample = discovery = None
+    return PollResult(target.key, outcome, now(), sample, discovery, detail[:_MAX_DETAIL])
+
+
+async def _read_as_before(line: "_Line", profile: Profile, kept: object) -> Sample | None:
+    """Read by the layout of an earlier discovery; None if there is none or it no longer fits."""
+    if kept is None:
+        return None
+    try:
+        return await _read(line, profile, Layout.from_json(kept))
+    except LayoutChanged:
+        return None
+    except Refused as refusal:
+        if refusal.code != _ILLEGAL_ADDRESS:
+            raise
+        return None
+
+
+async def _read(line: "_Line", profile: Profile, layout: Layout) -> Sample:
+    blocks = [await line.ask(request) for request in profile.requests(layout)]
+    return profile.decode(layout, blocks)
+
+
+async def _discover(line: "_Line", profile: Profile) -> Discovery:
+    walk = profile.discover()
+    try:
+        request = next(walk)
+        while True:
+            try:
+                answer = await line.ask(request)
+            except Refused as refusal:
+                request = walk.throw(refusal)
+            else:
+                request = walk.send(answer)
+    except StopIteration as end:
+        found: Discovery = end.value
+        return found
+
+
+class _Registers(ModbusPDU):
+    """An answer with registers, kept as bytes: the profile unpacks what it needs of them."""
+
+    data = b""
+
+
+class _Malformed(ModbusPDU):
+    """A frame whose content is no answer to reading registers."""
+
+
+class _Answers(DecodePDU):
+    """Take frames apart. Never raises: pymodbus's own would, inside the event loop's callback."""
+
+    def decode(self, frame: bytes) -> ModbusPDU:
+        function = frame[0]
+        if function & 0x80 and len(frame) == 2:
+            return ExceptionResponse(function & 0x7F, frame[1])
+        if function in (3, 4) and len(frame) > 1 and len(frame) == 2 + frame[1]:
+            answer = _Registers()
+            answer.function_code = function
+            answer.data = frame[2:]
+            return answer
+        return _Malformed()
+
+
+# The framer keeps nothing between frames, so one serves all connections.
+_FRAMER = FramerSocket(_Answers(False))
+
+
+class _Line(TransactionManager):
+    """One connection to a gateway, one request at a time, no retries, no reconnecting."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
+        params = CommParams(
+            comm_type=CommType.TCP,
+            host=endpoint.host,
+            port=endpoint.port,
+            reconnect_delay=0,
+            timeout_connect=timeout_s,
+        )
+        super().__init__(params, _FRAMER, 0, False, None, None, None)
+        self.unit = endpoint.unit
+        self.was_connected = False
+        self.received = 0
+
+    async def ask(self, request: ReadRequest) -> bytes:
+        """Return the registers asked for, as bytes.
+
+        Raises:
+            Refused: the device answered with a Modbus exception.
+            BadAnswer: the answer is not one to this request.
+            ConnectionError: the connection is closed.
+        """
+        if not self.transport:
+            raise ConnectionError("the connection was closed")
+        kind = ReadHoldingRegistersRequest if request.function == 3 else ReadInputRegistersRequest
+        asked: ModbusPDU = kind(
+            dev_id=self.unit,
+            transaction_id=self.getNextTID(),
+            address=request.address,
+            count=request.count,
+        )
+        self.received = 0
+        self.response_future = self.loop.create_future()
+        self.pdu_send(asked)
+        answer = await self.response_future
+        if isinstance(answer, _Registers) and answer.function_code == request.function:
+            if len(answer.data) != 2 * request.count:
+                raise BadAnswer(
+                    f"{len(answer.data)} bytes where {2 * request.count} were asked for"
+                )
+            return answer.data
+        if isinstance(answer, ExceptionResponse):
+            raise Refused(answer.exception_code)
+        raise BadAnswer("the answer is not one to this request")
+
+    def hang_up(self) -> None:
+        """Close at once: nothing is left to be sent, and a peer must not hold the socket."""
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abort()
+        self.close()
+        self._fail(ConnectionError("the connection was closed"))
+
+    # ---- called by the event loop ---------------------------------------------------------
+
+    def callback_connected(self) -> None:
+        super().callback_connected()
+        self.was_connected = True
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received > _MAX_BYTES_PER_REQUEST:
+            self._fail(BadAnswer("more bytes than an answer can hold"))
+            self.hang_up()
+            return
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._fail(ConnectionError("the connection was closed"))
+
+    def _fail(self, reason: Exception) -> None:
+        future = self.response_future
+        if not future.done():
+            future.set_exception(reason)
+            # nobody may be waiting for it any more
+            future.exception()
