@@ -1,0 +1,193 @@
+"""The outbox: what waits to be mailed, who works on it, and what became of it.
+
+A waiting row's `next_attempt_at` is lease and back-off in one: a claim moves it past the time one
+mail may take, a failure moves it further each time. Whoever dies with a claim gives it back by
+doing nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, exists, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
+
+from ..extensions import Model, db, wake_after_commit
+from ..models import Heartbeat, OutboxMail
+
+BACK_OFF_FIRST = timedelta(minutes=1)
+BACK_OFF_MAX = timedelta(hours=1)
+ANSWER_LENGTH = 500
+# this heartbeat row stands only while the mail server is away: `back_at` holds since when, `at`
+# when a worker last knocked
+SERVER_AWAY = "mail-server-away"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A mail that is ours to send until `until`, and after that anybody's."""
+
+    id: int
+    until: datetime
+    # counts this one
+    attempts: int
+    queued_at: datetime
+
+
+def queue(
+    template: str, to: str, *, key: str, language: str, now: datetime, **refs: int | str
+) -> None:
+    """Put a mail into the outbox, in the caller's transaction; sending begins after its commit.
+
+    A second mail with the same `key` changes nothing, also if both are queued at the same moment.
+
+    Args:
+        template: Name of a file in `app/mailing/templates/`.
+        to: The mail address.
+        key: What this mail is about, such as `registration-17-4`; one mail per key, for ever.
+        language: "ja" or "en".
+        now: The present moment.
+        refs: Ids of the rows that the mail speaks of; its text is made of them when it is sent.
+    """
+    _insert_if_new(
+        OutboxMail,
+        key=key,
+        template=template,
+        language=language,
+        to=to,
+        refs=refs,
+        state="waiting",
+        attempts=0,
+        next_attempt_at=now,
+        created_at=now,
+        answer="",
+    )
+    wake_after_commit("mail")
+
+
+def is_any_due(now: datetime) -> bool:
+    """Tell whether a mail waits for being sent now."""
+    return bool(db.session.scalar(select(exists().where(*_due(now)))))
+
+
+def claim(now: datetime, lease_s: int) -> Claim | None:
+    """Take the mail that has been due longest, for `lease_s` seconds, or None if none is due.
+
+    No two workers get the same one while the lease runs. Mails are taken one at a time: settling
+    the last and taking the next is one commit, and a worker that dies holds up one mail, no more.
+    """
+    until = now + timedelta(seconds=lease_s)
+    next_one = (
+        select(OutboxMail.id)
+        .where(*_due(now))
+        .order_by(OutboxMail.next_attempt_at, OutboxMail.id)
+        .limit(1)
+        # workers pass each other's rows by instead of queueing for the first one
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    taken = db.session.execute(
+        update(OutboxMail)
+        .where(OutboxMail.id == next_one, *_due(now))
+        .values(next_attempt_at=until, attempts=OutboxMail.attempts + 1)
+        .returning(OutboxMail.id, OutboxMail.attempts, OutboxMail.created_at)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return Claim(taken.id, until, taken.attempts, taken.created_at) if taken else None
+
+
+def sent(claimed: Claim, answer: str, now: datetime) -> None:
+    """Keep that the mail server took the mail, also if the lease ran out meanwhile."""
+    _settle(claimed.id, state="sent", sent_at=now, answer=answer[:ANSWER_LENGTH])
+
+
+def drop(claimed: Claim, reason: str) -> None:
+    """Send this mail never: its subject is gone, or its address is refused for good."""
+    _settle(claimed.id, state="dropped", answer=reason[:ANSWER_LENGTH])
+
+
+def put_off(claimed: Claim, answer: str, now: datetime, *, give_up_days: int) -> bool:
+    """Try again after 1, 2, 4 … at most 60 minutes; drop the mail once it is too old for that.
+
+    Returns:
+        Whether this was the end of it. False too if the lease ran out and another worker has it.
+    """
+    kept = answer[:ANSWER_LENGTH]
+    still_ours = OutboxMail.next_attempt_at == claimed.until
+    if now - claimed.queued_at >= timedelta(days=give_up_days):
+        return _settle(claimed.id, still_ours, state="dropped", answer=kept)
+    # no more than the cap is ever needed of the power: 2 ** 9999 is no number of minutes
+    wait = min(BACK_OFF_FIRST * 2 ** min(claimed.attempts - 1, 10), BACK_OFF_MAX)
+    _settle(claimed.id, still_ours, next_attempt_at=now + wait, answer=kept)
+    return False
+
+
+def give_up_old(answer: str, now: datetime, *, give_up_days: int) -> list[int]:
+    """Drop what is due and too old to be tried again, because the mail server is away.
+
+    Returns:
+        The ids of the dropped rows.
+    """
+    return list(
+        db.session.scalars(
+            update(OutboxMail)
+            .where(*_due(now), OutboxMail.created_at <= now - timedelta(days=give_up_days))
+            .values(state="dropped", answer=answer[:ANSWER_LENGTH])
+            .returning(OutboxMail.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+
+
+def may_knock(now: datetime, retry_s: int) -> bool:
+    """Tell whether to try the mail server: always, but while it is away once per `retry_s`.
+
+    All workers share this, or a server that hangs would hold every one of them.
+    """
+    if db.session.get(Heartbeat, SERVER_AWAY) is None:
+        return True
+    return _count(
+        update(Heartbeat)
+        .where(Heartbeat.name == SERVER_AWAY, Heartbeat.at <= now - timedelta(seconds=retry_s))
+        .values(at=now)
+    )
+
+
+def server_is_away(now: datetime) -> bool:
+    """Note that the mail server does not answer; True for the first who notes it."""
+    return _insert_if_new(Heartbeat, name=SERVER_AWAY, at=now, back_at=now)
+
+
+def server_is_back() -> datetime | None:
+    """Note that the mail server answers; return since when it had not, once."""
+    return db.session.scalar(
+        delete(Heartbeat).where(Heartbeat.name == SERVER_AWAY).returning(Heartbeat.back_at)
+    )
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    # a literal, not a parameter: else SQLite does not see that the partial index fits
+    waiting = OutboxMail.state == literal_column("'waiting'")
+    return waiting, OutboxMail.next_attempt_at <= now
+
+
+def _settle(mail_id: int, *conditions: ColumnElement[bool], **values: Any) -> bool:
+    return _count(
+        update(OutboxMail)
+        .where(OutboxMail.id == mail_id, OutboxMail.state == "waiting", *conditions)
+        .values(**values)
+    )
+
+
+def _count(statement: Any) -> bool:
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+def _insert_if_new(model: type[Model], **values: Any) -> bool:
+    dialect = postgresql if db.session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(model).values(**values).on_conflict_do_nothing()
+    # not rowcount: the drivers do not agree on it for an INSERT
+    return db.session.execute(statement.returning(literal_column("1"))).first() is not None
