@@ -24,6 +24,8 @@ class RegistrationDraft(Model):
     sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
     terms_version_id: Mapped[int | None] = mapped_column(ForeignKey("terms_versions.id"))
     agreed_at: Mapped[datetime | None]
+    # the network address agreed from; empty until then
+    agreed_from: Mapped[str] = mapped_column(String(64), default="")
     # what this draft became: the second press of 「登録」 finds it here
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
     # the completion page of an address that already has an account

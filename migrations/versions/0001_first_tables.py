@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-22 23:06:11.819327
+Create Date: 2026-11-22 23:22:54.072188
 
 """
 from alembic import op
@@ -340,6 +340,7 @@ def upgrade():
     sa.Column('sheet_id', sa.Integer(), nullable=True),
     sa.Column('terms_version_id', sa.Integer(), nullable=True),
     sa.Column('agreed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('agreed_from', sa.String(length=64), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=True),
     sa.Column('completed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
