@@ -1,0 +1,187 @@
+"""Rows for tests, in which a test says only what matters to it.
+
+    with app.app_context(), transaction():
+        taro = CustomerFactory(email="taro@example.org")
+        home = InstallationFactory(account=taro, site_name="自宅")
+
+Each is flushed, so it has its id; `transaction()` commits. Every account's password is PASSWORD,
+every sheet's is SHEET_PASSWORD. Ids survive the context, rows do not: keep `taro.id`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import factory
+from factory.alchemy import SQLAlchemyModelFactory
+
+from app.domain import tokens
+from app.extensions import db, hasher
+from app.models import (
+    Account,
+    Gateway,
+    Installation,
+    PowerConditioner,
+    Registration,
+    Sheet,
+    TermsVersion,
+)
+
+PASSWORD = "Hinata88"
+SHEET_PASSWORD = "kx7m-w4pt-9hru"
+LONG_AGO = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
+
+
+class Row(SQLAlchemyModelFactory):
+    class Meta:
+        abstract = True
+        sqlalchemy_session = db.session
+        sqlalchemy_session_persistence = "flush"
+
+
+class AddressedRow(Row):
+    class Meta:
+        abstract = True
+
+    postal_code = "6008216"
+    prefecture = "京都府"
+    city = "京都市下京区"
+    street = "東塩小路町1-2"
+    building = ""
+
+
+class PersonRow(AddressedRow):
+    class Meta:
+        abstract = True
+
+    family_name = "山田"
+    given_name = "太郎"
+    family_kana = "ヤマダ"
+    given_kana = "タロウ"
+    phone = "+81312345678"
+
+
+class AccountFactory(PersonRow):
+    class Meta:
+        model = Account
+        abstract = True
+
+    email = factory.Sequence(lambda n: f"person{n}@example.org")
+    password_hash = factory.LazyFunction(lambda: hasher.hash(PASSWORD))
+    language = "ja"
+    created_at = LONG_AGO
+    password_changed_at = LONG_AGO
+
+
+class CustomerFactory(AccountFactory):
+    class Meta:
+        model = Account
+
+    role = "customer"
+
+
+class DealerFactory(AccountFactory):
+    class Meta:
+        model = Account
+
+    role = "dealer"
+    family_name = "佐藤"
+    given_name = "花子"
+    family_kana = "サトウ"
+    given_kana = "ハナコ"
+
+
+class OperatorFactory(AccountFactory):
+    class Meta:
+        model = Account
+
+    role = "operator"
+    family_name = "鈴木"
+    given_name = "一郎"
+    family_kana = "スズキ"
+    given_kana = "イチロウ"
+
+
+class GatewayFactory(Row):
+    class Meta:
+        model = Gateway
+
+    public_id = factory.Sequence(lambda n: f"HDM{n:09d}")
+    model = "HDM-GW1"
+    serial = factory.Sequence(lambda n: f"S{n:07d}")
+    endpoint = factory.Sequence(lambda n: f"tcp://127.0.0.1:1502/{n % 247 + 1}")
+    profile = "sunspec"
+    first_contact_at: Any = None
+    created_at = LONG_AGO
+
+
+class PowerConditionerFactory(Row):
+    class Meta:
+        model = PowerConditioner
+
+    gateway_id = factory.SelfAttribute("gateway.id")
+    unit_no = 1
+    model = "HDM-PCS55"
+    serial = factory.Sequence(lambda n: f"P{n:07d}")
+
+    class Params:
+        gateway = factory.SubFactory(GatewayFactory)
+
+
+class SheetFactory(Row):
+    class Meta:
+        model = Sheet
+
+    gateway = factory.SubFactory(GatewayFactory)
+    version = 1
+    password_hash = factory.LazyFunction(lambda: hasher.hash(SHEET_PASSWORD))
+    issued_at = LONG_AGO
+
+
+class InstallationFactory(AddressedRow):
+    """A gateway with its owner and the sheet that was used up for it."""
+
+    class Meta:
+        model = Installation
+
+    account = factory.SubFactory(CustomerFactory)
+    gateway = factory.SubFactory(GatewayFactory)
+    site_name = "山田邸"
+    opened_at = LONG_AGO
+    claimed_from = "192.0.2.1"
+    claimed_sheet_id = factory.LazyAttribute(
+        lambda row: (
+            SheetFactory(gateway=row.gateway, used_at=row.opened_at, used_by_id=row.account.id).id
+        )
+    )
+
+
+class RegistrationFactory(PersonRow):
+    """A provisional registration whose URL is good for seven days from `created_at`."""
+
+    class Meta:
+        model = Registration
+
+    email = factory.Sequence(lambda n: f"newcomer{n}@example.org")
+    language = "ja"
+    sheet = factory.SubFactory(SheetFactory)
+    gateway = factory.SelfAttribute("sheet.gateway")
+    site_name = "山田邸"
+    site_postal_code = "6008216"
+    site_prefecture = "京都府"
+    site_city = "京都市下京区"
+    site_street = "東塩小路町1-2"
+    network_address = "192.0.2.1"
+    created_at = LONG_AGO
+    url_nonce = factory.LazyFunction(tokens.new_token)
+    expires_at = factory.LazyAttribute(lambda row: row.created_at + timedelta(days=7))
+
+
+class TermsVersionFactory(Row):
+    class Meta:
+        model = TermsVersion
+
+    kind = "service"
+    version = factory.Sequence(lambda n: f"{n + 1}")
+    body_ja = "# 利用規約\n\nこの規約は、本サービスの利用条件を定めるものです。"
+    body_en = "# Terms of use\n\nThese terms set out how the service may be used."
+    effective_at = LONG_AGO
