@@ -1,0 +1,168 @@
+"""A home: panels, a hybrid inverter with its battery, a family, a meter at the grid."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from zlib import crc32
+
+from . import sky
+
+MODES = ("green", "economic", "standby")
+
+# Energy is summed on a fixed grid of seconds, so that a home that was killed and one that was
+# not count the same; after a long pause a coarser one spares the work.
+_STEP_S = 5
+_COARSE_STEP_S = 300
+_LONG_S = 3600
+_LONGEST_S = 3 * 86400
+
+_RESERVE = 0.10
+_CHARGE_EFFICIENCY = 0.95
+_NIGHT = (23, 7)  # when the tariff of the economic mode is cheap
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a home is built of, in W and Wh, and where its gateway answers.
+
+    `dialect` is "10x" or "7xx": which SunSpec models the gateway speaks. Port 0 lets the system
+    choose. Homes with the same port share a server and need different units.
+    """
+
+    id: str
+    port: int = 0
+    unit: int = 1
+    dialect: str = "7xx"
+    maker: str = "Hidamari"
+    model: str = "HD-55"
+    serial: str = ""
+    firmware: str = "1.0.4"
+    inverter_w: int = 5500
+    panels_w: int = 6000
+    battery_wh: int = 9800
+    battery_w: int = 3000
+    mode: str = "green"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dialect not in ("10x", "7xx"):
+            raise ValueError(f"dialect of {self.id}: 10x or 7xx")
+        if self.mode not in MODES:
+            raise ValueError(f"mode of {self.id}: one of {', '.join(MODES)}")
+        if not 1 <= self.unit <= 247:
+            raise ValueError(f"unit of {self.id}: 1 to 247")
+
+    @property
+    def own_seed(self) -> int:
+        """Return what makes this home differ from others."""
+        return self.seed or crc32(self.id.encode())
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Power at one moment, in whole W: pv + grid + battery = load, always."""
+
+    pv_w: int
+    load_w: int
+    battery_w: int  # discharge > 0
+    grid_w: int  # import > 0
+
+
+def _no_energy() -> dict[str, float]:
+    return dict.fromkeys(("pv", "load", "import", "export", "charge", "discharge"), 0.0)
+
+
+@dataclass
+class Household:
+    """A home and what it has come to: state of charge, counters in Wh, alarms, mode."""
+
+    config: Config
+    at_s: float = 0.0
+    stored: float = 0.5  # share of the battery's capacity
+    mode: str = ""
+    online: bool = True
+    alarms: int = 0
+    energy: dict[str, float] = field(default_factory=_no_energy)
+
+    @classmethod
+    def begin(cls, config: Config, now_s: float) -> "Household":
+        """Return a home that has lived for a while: with plausible counters and charge."""
+        seed = config.own_seed
+        years = 0.5 + 4 * sky.noise(seed, 0, 10)
+        pv = 1150 * config.panels_w * years
+        energy = _no_energy()
+        energy |= {"pv": pv, "load": 4_800_000 * years, "charge": 0.32 * pv, "discharge": 0.3 * pv}
+        energy["export"] = 0.5 * pv
+        balance = energy["load"] + energy["export"] + energy["charge"]
+        energy["import"] = max(0.0, balance - pv - energy["discharge"])
+        energy["load"] = pv + energy["import"] + energy["discharge"] - energy["export"]
+        energy["load"] -= energy["charge"]
+        home = cls(config, at_s=_on_grid(now_s) - 86400, mode=config.mode, energy=energy)
+        home.advance(now_s)
+        return home
+
+    @classmethod
+    def resume(cls, config: Config, kept: Mapping[str, Any]) -> "Household":
+        """Return the home that `keep` wrote down."""
+        home = cls(config, mode=config.mode)
+        home.at_s, home.stored = float(kept["at_s"]), float(kept["stored"])
+        home.online, home.alarms = bool(kept["online"]), int(kept["alarms"])
+        if kept["mode"] in MODES:
+            home.mode = kept["mode"]
+        home.energy |= {name: float(kept["energy"][name]) for name in home.energy}
+        return home
+
+    def keep(self) -> dict[str, Any]:
+        """Return all that changes, as JSON can hold it."""
+        kept = asdict(self)
+        del kept["config"]
+        return kept
+
+    def advance(self, now_s: float) -> None:
+        """Live until `now_s`: sum up energy, charge and discharge."""
+        self.at_s = max(self.at_s, _on_grid(now_s) - _LONGEST_S)
+        while self.at_s + _STEP_S <= now_s:
+            step = _COARSE_STEP_S if now_s - self.at_s > _LONG_S else _STEP_S
+            self._live(self.flow(self.at_s + step / 2), step / 3600)
+            self.at_s += step
+
+    def _live(self, flow: Flow, hours: float) -> None:
+        energy = self.energy
+        energy["pv"] += flow.pv_w * hours
+        energy["load"] += flow.load_w * hours
+        energy["import" if flow.grid_w > 0 else "export"] += abs(flow.grid_w) * hours
+        energy["discharge" if flow.battery_w > 0 else "charge"] += abs(flow.battery_w) * hours
+        drawn = flow.battery_w * (1 if flow.battery_w > 0 else _CHARGE_EFFICIENCY) * hours
+        self.stored = min(1.0, max(0.0, self.stored - drawn / self.config.battery_wh))
+
+    def flow(self, at_s: float) -> Flow:
+        """Return the power of a moment; values move within a second."""
+        config, seed = self.config, self.config.own_seed
+        load = round(sky.consumption_w(seed, at_s))
+        if self.alarms:  # an inverter with a fault converts nothing
+            return Flow(0, load, 0, load)
+        pv = round(config.panels_w * sky.sunshine(seed, at_s))
+        battery = round(self._battery_w(pv, load, sky.hour_of_day(at_s)))
+        pv = min(pv, config.inverter_w - battery)
+        return Flow(pv, load, battery, load - pv - battery)
+
+    def _battery_w(self, pv: float, load: float, hour: float) -> float:
+        """Return what the battery gives (> 0) or takes, as the mode wants and the charge allows."""
+        config = self.config
+        night = hour >= _NIGHT[0] or hour < _NIGHT[1]
+        wanted: float = load - pv  # green: keep the home off the grid
+        if self.mode == "economic":
+            # sell the sun, buy at night
+            wanted = -config.battery_w / 2 if night else max(0.0, wanted)
+        elif self.mode == "standby":
+            # stay full for an outage
+            wanted = -config.battery_w / 4 if night else min(0.0, wanted)
+        # Never more than five minutes' worth: it tapers off at both ends.
+        gives = max(0.0, self.stored - _RESERVE) * config.battery_wh * 12
+        takes = (1.0 - self.stored) * config.battery_wh * 12
+        limit = config.battery_w
+        return max(-min(limit, takes), min(wanted, limit, gives, config.inverter_w))
+
+
+def _on_grid(at_s: float) -> float:
+    return at_s // _STEP_S * _STEP_S

@@ -1,0 +1,199 @@
+"""The registers a home's gateway shows: SunSpec in two dialects.
+
+Model definitions come from pysunspec2; what a dialect does not fill in is "not implemented".
+"""
+
+import json
+import struct
+from collections.abc import Iterator, MutableSequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from .household import Config, Flow, Household
+
+BASE = 40000
+
+#: Models in the order of the chain. A second 1 tells of the meter, which is a device of its own.
+_CHAINS = {
+    "10x": (1, 103, 120, 124, 160, 802, 1, 203),
+    "7xx": (1, 701, 702, 713, 714, 202),
+}
+_GROUPS = {160: 4, 714: 3}
+
+_FORMATS = {
+    "int16": ("h", -0x8000), "uint16": ("H", 0xFFFF), "count": ("H", 0xFFFF),
+    "enum16": ("H", 0xFFFF), "bitfield16": ("H", 0xFFFF), "sunssf": ("h", -0x8000),
+    "acc32": ("I", 0), "uint32": ("I", 0xFFFFFFFF), "bitfield32": ("I", 0xFFFFFFFF),
+    "int32": ("i", -0x80000000), "uint64": ("Q", 0xFFFFFFFFFFFFFFFF), "pad": ("h", -0x8000),
+}  # fmt: skip
+
+Place = tuple[int, int, str, int | None]
+
+
+@cache
+def _definition(number: int) -> dict[str, Any]:
+    source = files("sunspec2").joinpath(f"models/json/model_{number}.json")
+    group: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["group"]
+    return group
+
+
+def _points(number: int) -> Iterator[tuple[str, int, str]]:
+    """Give name, size and type of each point; those of a repeated group as `2.DCW`."""
+    top = _definition(number)
+    for point in top["points"]:
+        yield point["name"], point["size"], point["type"]
+    for turn in range(_GROUPS.get(number, 0)):
+        for point in top["groups"][0]["points"]:
+            yield f"{turn + 1}.{point['name']}", point["size"], point["type"]
+
+
+@cache
+def _places(dialect: str) -> tuple[dict[str, Place], int]:
+    """Return where each point lies (`model.point` → offset, size, format, absent), and the end."""
+    places: dict[str, Place] = {}
+    offset, seen = 2, set[int]()
+    for number in _CHAINS[dialect]:
+        prefix = f"{number}'" if number in seen else str(number)
+        seen.add(number)
+        for name, size, kind in _points(number):
+            form, absent = _FORMATS.get(kind, ("", None))
+            places[f"{prefix}.{name}"] = (offset, size, form, absent)
+            offset += size
+    return places, offset
+
+
+def blank(config: Config) -> list[int]:
+    """Return the registers from `BASE` on, with all that never changes."""
+    places, end = _places(config.dialect)
+    registers = [0] * (end + 2)
+    registers[:2] = struct.unpack(">2H", b"SunS")
+    registers[end] = 0xFFFF
+    for place in places.values():
+        if place[3] is not None:
+            _put(registers, place, place[3])
+    starts = [(name, place) for name, place in places.items() if name.endswith(".ID")]
+    starts = [(name, place) for name, place in starts if name.count(".") == 1]
+    ends = [place[0] for _, place in starts[1:]] + [end]
+    for (name, place), stop in zip(starts, ends, strict=True):
+        registers[place[0]] = int(name.split(".")[0].rstrip("'"))
+        registers[place[0] + 1] = stop - place[0] - 2
+    for name, value in _constants(config).items():
+        _put(registers, places[name], value)
+    return registers
+
+
+def refresh(registers: MutableSequence[int], home: Household, now_s: float) -> None:
+    """Write the values of this moment into the registers that `blank` made."""
+    places, _ = _places(home.config.dialect)
+    flow = home.flow(now_s)
+    values = _values_10x(home, flow) if home.config.dialect == "10x" else _values_7xx(home, flow)
+    for name, value in values.items():
+        _put(registers, places[name], value)
+
+
+def _put(registers: MutableSequence[int], place: Place, value: int | str) -> None:
+    offset, size, form, _ = place
+    if isinstance(value, str):
+        raw = value.encode()[: 2 * size].ljust(2 * size, b"\0")
+    else:
+        raw = struct.pack(f">{form}", value)
+    registers[offset : offset + size] = struct.unpack(f">{size}H", raw)
+
+
+def _constants(config: Config) -> dict[str, int | str]:
+    common: dict[str, int | str] = {
+        "1.Mn": config.maker, "1.Md": config.model, "1.Vr": config.firmware,
+        "1.SN": config.serial or config.id, "1.Opt": "", "1.DA": config.unit,
+    }  # fmt: skip
+    if config.dialect == "10x":
+        return common | {
+            "1'.Mn": config.maker, "1'.Md": "HM-3", "1'.Vr": "1", "1'.SN": f"M{config.id}",
+            "1'.Opt": "", "1'.DA": config.unit,
+            "103.W_SF": 0, "103.WH_SF": 0, "103.DCW_SF": 0, "103.Hz_SF": -2, "103.V_SF": -1,
+            "103.PhVphA": 1010, "103.Hz": 5000, "103.Evt2": 0,
+            "120.DERTyp": 82, "120.WRtg": config.inverter_w // 10, "120.WRtg_SF": 1,
+            "120.WHRtg": config.battery_wh // 10, "120.WHRtg_SF": 1,
+            "120.MaxChaRte": config.battery_w, "120.MaxChaRte_SF": 0,
+            "120.MaxDisChaRte": config.battery_w, "120.MaxDisChaRte_SF": 0,
+            "124.WChaMax": config.battery_w, "124.WChaMax_SF": 0, "124.StorCtl_Mod": 0,
+            "124.MinRsvPct": 1000, "124.MinRsvPct_SF": -2, "124.ChaState_SF": -2,
+            "160.DCA_SF": -1, "160.DCV_SF": -1, "160.DCW_SF": 0, "160.DCWH_SF": 0, "160.Evt": 0,
+            "160.N": 4, "160.1.ID": 1, "160.2.ID": 2, "160.3.ID": 3, "160.4.ID": 4,
+            "160.1.IDStr": "MPPT 1", "160.2.IDStr": "MPPT 2",
+            "160.3.IDStr": "StCha 3", "160.4.IDStr": "StDisCha 4",
+            "160.1.DCEvt": 0, "160.2.DCEvt": 0, "160.3.DCEvt": 0, "160.4.DCEvt": 0,
+            "802.WHRtg": config.battery_wh, "802.WHRtg_SF": 0, "802.WChaDisChaMax_SF": 0,
+            "802.WChaRteMax": config.battery_w, "802.WDisChaRteMax": config.battery_w,
+            "802.SoC_SF": -1, "802.SoCRsvMin": 100, "802.Typ": 4, "802.Evt1": 0, "802.W_SF": 0,
+            "203.W_SF": 0, "203.TotWh_SF": 0, "203.Evt": 0,
+        }  # fmt: skip
+    return common | {
+        "701.ACType": 1, "701.W_SF": 0, "701.TotWh_SF": 0, "701.V_SF": -1, "701.Hz_SF": -2,
+        "701.LNV": 1010, "701.Hz": 5000,
+        "702.WMaxRtg": config.inverter_w // 10, "702.WMax": config.inverter_w // 10,
+        "702.WChaRteMaxRtg": config.battery_w // 10, "702.WChaRteMax": config.battery_w // 10,
+        "702.WDisChaRteMaxRtg": config.battery_w // 10, "702.W_SF": 1,
+        "702.WDisChaRteMax": config.battery_w // 10,
+        "713.WHRtg": config.battery_wh // 10, "713.WH_SF": 1, "713.Pct_SF": -1, "713.SoH": 985,
+        "713.Sta": 0,
+        "714.NPrt": 3, "714.PrtAlrms": 0, "714.DCW_SF": 0, "714.DCWH_SF": 0,
+        "714.1.PrtTyp": 0, "714.1.ID": 1, "714.1.IDStr": "PV1", "714.1.DCAlrm": 0,
+        "714.2.PrtTyp": 0, "714.2.ID": 2, "714.2.IDStr": "PV2", "714.2.DCAlrm": 0,
+        "714.3.PrtTyp": 1, "714.3.ID": 3, "714.3.IDStr": "BAT", "714.3.DCAlrm": 0,
+        "202.W_SF": 0, "202.TotWh_SF": 0, "202.Evt": 0,
+    }  # fmt: skip
+
+
+def _values_10x(home: Household, flow: Flow) -> dict[str, int]:
+    energy = _whole(home.energy)
+    ac, stored = flow.pv_w + flow.battery_w, round(home.stored * 1000)
+    first = flow.pv_w * 6 // 10
+    idle = flow.pv_w == 0 and flow.battery_w == 0
+    return {
+        "103.W": ac, "103.DCW": ac,
+        "103.WH": (energy["pv"] + energy["discharge"] - energy["charge"]) & 0xFFFFFFFF,
+        "103.St": 7 if home.alarms else 8 if idle else 4, "103.Evt1": home.alarms,
+        "124.ChaState": stored * 10, "124.ChaSt": _charge_status(home, flow),
+        "160.1.DCW": first, "160.2.DCW": flow.pv_w - first,
+        "160.3.DCW": max(0, -flow.battery_w), "160.4.DCW": max(0, flow.battery_w),
+        "160.1.DCWH": energy["pv"] * 6 // 10 & 0xFFFFFFFF,
+        "160.2.DCWH": energy["pv"] - energy["pv"] * 6 // 10 & 0xFFFFFFFF,
+        "160.3.DCWH": energy["charge"] & 0xFFFFFFFF,
+        "160.4.DCWH": energy["discharge"] & 0xFFFFFFFF,
+        "802.SoC": stored, "802.W": flow.battery_w, "802.ChaSt": _charge_status(home, flow),
+        "802.State": 3,
+        "203.W": flow.grid_w, "203.TotWhImp": energy["import"] & 0xFFFFFFFF,
+        "203.TotWhExp": energy["export"] & 0xFFFFFFFF,
+    }  # fmt: skip
+
+
+def _values_7xx(home: Household, flow: Flow) -> dict[str, int]:
+    energy = _whole(home.energy)
+    ac = flow.pv_w + flow.battery_w
+    first = flow.pv_w * 6 // 10
+    idle = flow.pv_w == 0 and flow.battery_w == 0
+    return {
+        "701.St": 0 if home.alarms else 1, "701.ConnSt": 1, "701.W": ac,
+        "701.InvSt": 6 if home.alarms else 7 if idle else 3, "701.Alrm": home.alarms,
+        "701.TotWhInj": max(0, energy["pv"] + energy["discharge"] - energy["charge"]),
+        "713.SoC": round(home.stored * 1000),
+        "713.WHAvail": round(home.stored * home.config.battery_wh / 10),
+        "714.1.DCW": first, "714.2.DCW": flow.pv_w - first, "714.3.DCW": flow.battery_w,
+        "714.1.DCWhInj": energy["pv"] * 6 // 10, "714.1.DCWhAbs": 0,
+        "714.2.DCWhInj": energy["pv"] - energy["pv"] * 6 // 10, "714.2.DCWhAbs": 0,
+        "714.3.DCWhInj": energy["discharge"], "714.3.DCWhAbs": energy["charge"],
+        "714.1.DCSta": 1, "714.2.DCSta": 1, "714.3.DCSta": 1,
+        "202.W": flow.grid_w, "202.TotWhImp": energy["import"] & 0xFFFFFFFF,
+        "202.TotWhExp": energy["export"] & 0xFFFFFFFF,
+    }  # fmt: skip
+
+
+def _whole(energy: dict[str, float]) -> dict[str, int]:
+    return {name: int(value) for name, value in energy.items()}
+
+
+def _charge_status(home: Household, flow: Flow) -> int:
+    if flow.battery_w:
+        return 3 if flow.battery_w > 0 else 4
+    return 5 if home.stored > 0.98 else 6
