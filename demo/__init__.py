@@ -1,0 +1,1 @@
+"""The whole portal on one machine, with simulated homes: what `make run` starts."""
