@@ -1,6 +1,90 @@
-"""Accounts: the rules of who may change what of them."""
+"""Accounts: who somebody is, and the rules of who may change what of them."""
 
-from ..models import Account
+from datetime import datetime
+
+from sqlalchemy import select
+
+from ..extensions import db, hasher
+from ..extensions import lazy_gettext as _
+from ..models import Account, Gateway, Installation
+from . import mail, normalise
+from .errors import Rejected
+
+# the longest password that is looked at: one of a megabyte costs more to fold than to hash
+LONGEST_TYPED = 1024
+
+
+class WrongCredentials(Rejected):
+    """Say no without saying why: unknown, wrong, locked and closed are alike."""
+
+    message = _("ユーザIDまたはパスワードが正しくありません。もう一度ご確認ください。")
+
+
+def limit_subject(email: str) -> str:
+    """Return what limits count for a user ID as typed, whether it exists or not."""
+    return f"account:{normalise.email(email)}"
+
+
+def find(email: str) -> Account | None:
+    """Return the account with this user ID, however it was typed."""
+    return db.session.scalar(select(Account).where(Account.email == normalise.email(email)))
+
+
+def authenticate(email: str, password: str) -> Account:
+    """Return the account that this user ID and password open.
+
+    One query and one verification of a hash, whatever the answer.
+
+    Raises:
+        WrongCredentials: Unknown, wrong, locked or closed; all the same.
+    """
+    account = find(email)
+    proved = hasher.verify(account.password_hash if account else None, password[:LONGEST_TYPED])
+    if account is None or not proved or not account.may_sign_in:
+        raise WrongCredentials
+    return account
+
+
+def hold(account: Account, password_hash: str) -> None:
+    """Lock the account's row, if its password is still the one that was verified.
+
+    Who changes a password locks the same row: a sign-in with the old one comes before, and its
+    session is ended, or after, and is refused.
+
+    Raises:
+        WrongCredentials: The password was changed, or the account locked or closed, meanwhile.
+    """
+    db.session.refresh(account, with_for_update=True)
+    if account.password_hash != password_hash or not account.may_sign_in:
+        raise WrongCredentials
+
+
+def remind_of_id(public_id: str, phone: str, *, now: datetime) -> None:
+    """Mail the user ID to the owner of a gateway, if the phone number is the registered one.
+
+    A mail is queued either way, so that both take the same work: one that is for nobody is
+    dropped when it is to be written.
+    """
+    account = db.session.scalar(
+        select(Account)
+        .join(Installation, Installation.account_id == Account.id)
+        .join(Gateway, Gateway.id == Installation.gateway_id)
+        .where(
+            Gateway.public_id == normalise.gateway_id(public_id)[:12],
+            Installation.closed_at.is_(None),
+            Account.phone == (normalise.phone_e164(phone) or "none"),
+            Account.locked_at.is_(None),
+            Account.closed_at.is_(None),
+        )
+    )
+    mail.queue(
+        "forgotten_id",
+        account.email if account else "",
+        key=f"forgotten-id-{normalise.gateway_id(public_id)[:12]}-{now:%Y%m%dT%H%M%S%f}",
+        language=account.language if account else "ja",
+        now=now,
+        account=account.id if account else 0,
+    )
 
 
 def set_language(account: Account, language: str) -> None:

@@ -1,14 +1,23 @@
-"""Passwords: what a good one is."""
+"""Passwords: what a good one is, how one is changed, and how a forgotten one is replaced."""
 
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from re import search
 from typing import Literal
 from unicodedata import normalize
 
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import joinedload
+
+from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
+from ..models import Account, PasswordReset, Session
+from . import accounts, audit, limits, mail, sessions, tokens
 from .errors import Rejected
 
+# what the signed URL is for
+PURPOSE = "password-reset"
 PasswordRule = Literal["manual", "modern"]
 RULES: tuple[PasswordRule, ...] = ("manual", "modern")
 
@@ -26,6 +35,21 @@ class PasswordLength(WeakPassword):
     """Refuse a password for its length, the only thing the modern rule asks."""
 
     message = _("パスワードは8〜128文字で入力してください。")
+
+
+class WrongPassword(Rejected):
+    """Refuse to change a password for somebody who does not know it."""
+
+    field = "current"
+    message = _("現在のパスワードが正しくありません。もう一度ご確認ください。")
+
+
+class ResetUrlDead(Rejected):
+    """Refuse a URL that is used, too old, replaced by a newer one, or not ours."""
+
+    message = _(
+        "このURLは、すでに使われたか、有効期限が切れています。もう一度、再設定のメールをご請求ください。"
+    )
 
 
 class CommonPassword(Rejected):
@@ -64,3 +88,144 @@ def common_passwords() -> frozenset[str]:
     """Return the list of common passwords, in lower case."""
     lines = (Path(__file__).parent / "common_passwords.txt").read_text("utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def change(
+    session: Session,
+    current: str,
+    new: str,
+    *,
+    rule: PasswordRule,
+    network_address: str,
+    now: datetime,
+) -> None:
+    """Change the password of who is signed in; every other session ends, and a mail tells it.
+
+    Raises:
+        WrongPassword: `current` is not the present one.
+        WeakPassword: The rule does not allow the new one.
+        CommonPassword: The new one is too common.
+    """
+    account = session.account
+    if not hasher.verify(account.password_hash, current[: accounts.LONGEST_TYPED]):
+        raise WrongPassword
+    check(new, rule=rule)
+    _set(account, new, network_address=network_address, now=now)
+    sessions.end_all(account, now, but=session)
+
+
+def request_reset(email: str, *, hours: int, now: datetime) -> None:
+    """Mail a URL for a new password, good for `hours`, if the address is an account's.
+
+    An address that is nobody's gets a request that is used up from the start, and a mail to
+    nobody that is dropped when it is to be written: the same rows for the same work.
+    """
+    account = accounts.find(email)
+    known = account if account and account.may_sign_in else None
+    reset = PasswordReset(
+        account_id=known.id if known else None,
+        url_nonce=tokens.new_token(),
+        created_at=now,
+        expires_at=now + timedelta(hours=hours),
+        used_at=None if known else now,
+    )
+    db.session.add(reset)
+    db.session.flush()
+    mail.queue(
+        "password_reset",
+        known.email if known else "",
+        key=f"password-reset-{reset.id}",
+        language=known.language if known else "ja",
+        now=now,
+        reset=reset.id,
+    )
+
+
+def find_reset(secret_key: str, signed: str, *, now: datetime) -> PasswordReset:
+    """Return the request that the signed part of a URL names.
+
+    Raises:
+        ResetUrlDead: It is used, too old, replaced or forged, or its account may not sign in.
+    """
+    named = tokens.read(secret_key, PURPOSE, signed)
+    reset = (
+        db.session.scalar(
+            select(PasswordReset)
+            .options(joinedload(PasswordReset.account))
+            .where(PasswordReset.id == named[0], PasswordReset.url_nonce == named[1])
+        )
+        if named
+        else None
+    )
+    if (
+        reset is None
+        or reset.used_at
+        or reset.expires_at <= now
+        or reset.account is None
+        or not reset.account.may_sign_in
+    ):
+        raise ResetUrlDead
+    return reset
+
+
+def reset(
+    secret_key: str,
+    signed: str,
+    new: str,
+    *,
+    rule: PasswordRule,
+    network_address: str,
+    now: datetime,
+) -> None:
+    """Set a new password by a mailed URL; every session ends, and so does every other URL.
+
+    Raises:
+        ResetUrlDead: The URL is good no longer; of two at once, one wins.
+        WeakPassword: The rule does not allow the new one.
+        CommonPassword: The new one is too common.
+    """
+    found = find_reset(secret_key, signed, now=now)
+    account = found.account
+    assert account is not None  # find_reset saw to it
+    check(new, rule=rule)
+    used = db.session.execute(
+        update(PasswordReset)
+        .where(PasswordReset.id == found.id, PasswordReset.used_at.is_(None))
+        .values(used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(used, CursorResult)
+    if used.rowcount != 1:
+        raise ResetUrlDead
+    # who reads the mail owns the account: guesses of others no longer make them wait
+    limits.clear(sessions.ACTION, [accounts.limit_subject(account.email)])
+    _set(account, new, network_address=network_address, now=now)
+    sessions.end_all(account, now)
+
+
+def _set(account: Account, new: str, *, network_address: str, now: datetime) -> None:
+    """Keep the new password, end every URL that would set another, and tell the owner."""
+    account.password_hash = hasher.hash(new)
+    account.password_changed_at = now
+    db.session.execute(
+        update(PasswordReset)
+        .where(PasswordReset.account_id == account.id, PasswordReset.used_at.is_(None))
+        .values(used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    audit.record(
+        "password_changed",
+        actor_id=account.id,
+        subject="account",
+        subject_id=account.id,
+        network_address=network_address,
+        now=now,
+    )
+    mail.queue(
+        "password_changed",
+        account.email,
+        key=f"password-changed-{account.id}-{now:%Y%m%dT%H%M%S%f}",
+        language=account.language,
+        now=now,
+        account=account.id,
+    )

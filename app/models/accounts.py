@@ -30,6 +30,16 @@ class Account(Person, PostalAddress, Model):
     locked_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
+    # of the session this row was loaded for, by which flask-login finds it again; not a column
+    session_token = ""
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """Return what the browser's cookie shows: the session's token, never the account's id."""
+        return self.session_token
+
     @property
     def may_sign_in(self) -> bool:
         """Tell whether the account is neither locked nor closed."""

@@ -15,10 +15,11 @@ class PasswordReset(Model):
     __tablename__ = "password_resets"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    # None: nobody has the address typed; written all the same, so that both take the same work
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     url_nonce: Mapped[str] = mapped_column(String(43))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
 
-    account: Mapped[Account] = relationship()
+    account: Mapped[Account | None] = relationship()

@@ -1,8 +1,9 @@
 """Signed-in devices (ログイン中の端末), as rows from the start."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
@@ -23,5 +24,7 @@ class Session(Model):
     # written at most once a minute
     last_seen_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
+    # a form that outlived the session before this one: its page and fields, no passwords
+    kept_form: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
 
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)

@@ -1,0 +1,168 @@
+"""Sessions: who is signed in where, for how long, and how that ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select, update
+
+from ..extensions import db, hasher
+from ..models import Account, Session
+from . import accounts, audit, limits, tokens
+
+ACTION = "sign-in"
+# how exact `last_seen_at` is: a live page polls every few seconds
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long a session lasts without a sign of life, and at most."""
+
+    idle: timedelta
+    longest: timedelta
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """Customers stay signed in longer than those who see other people's data."""
+
+    customer: Lifetime
+    staff: Lifetime
+
+    def of(self, account: Account) -> Lifetime:
+        """Return the lifetime of the sessions of an account."""
+        return self.customer if account.role == "customer" else self.staff
+
+
+def sign_in(
+    email: str,
+    password: str,
+    *,
+    network_address: str,
+    browser: str,
+    now: datetime,
+    replaces: Session | None = None,
+) -> Session:
+    """Begin a session; its account carries the token for the browser's cookie.
+
+    The caller has counted the attempt (`limits.spend`); this takes it back. `replaces` is the
+    session this browser had: it ends.
+
+    Raises:
+        accounts.WrongCredentials: Unknown, wrong, locked or closed.
+    """
+    account = accounts.authenticate(email, password)
+    proved = account.password_hash
+    # writes first: on SQLite they keep every other writer out from here on
+    limits.forgive(ACTION, [f"address:{network_address}"])
+    limits.clear(ACTION, [accounts.limit_subject(email)])
+    accounts.hold(account, proved)
+    if hasher.is_outdated(proved):
+        account.password_hash = hasher.hash(password[: accounts.LONGEST_TYPED])
+    if replaces:
+        end(replaces, now)
+    return begin(account, network_address=network_address, browser=browser, now=now)
+
+
+def begin(account: Account, *, network_address: str, browser: str, now: datetime) -> Session:
+    """Begin a session of an account that has shown who it is, under a new token."""
+    account.session_token = tokens.new_token()
+    session = Session(
+        token_hash=tokens.digest(account.session_token),
+        account=account,
+        network_address=network_address,
+        browser="".join(filter(str.isprintable, browser))[:200],
+        began_at=now,
+        last_seen_at=now,
+    )
+    db.session.add(session)
+    db.session.flush()
+    audit.record(
+        "signed_in",
+        actor_id=account.id,
+        subject="session",
+        subject_id=session.id,
+        network_address=network_address,
+        now=now,
+    )
+    return session
+
+
+def find(token: str, *, now: datetime, lifetimes: Lifetimes) -> Session | None:
+    """Return the session of a token with its account, by one query, if both are still good."""
+    session = db.session.scalar(
+        select(Session).where(
+            Session.token_hash == tokens.digest(token), Session.ended_at.is_(None)
+        )
+    )
+    if session is None or not session.account.may_sign_in:
+        return None
+    lifetime = lifetimes.of(session.account)
+    if now - session.last_seen_at >= lifetime.idle or now - session.began_at >= lifetime.longest:
+        return None
+    session.account.session_token = token
+    return session
+
+
+def owner_id(token: str) -> int | None:
+    """Return whose session a token was, also if it is over."""
+    return db.session.scalar(
+        select(Session.account_id).where(Session.token_hash == tokens.digest(token))
+    )
+
+
+def needs_touch(session: Session, now: datetime) -> bool:
+    """Tell whether the session was last seen long enough ago to write it down again."""
+    return now - session.last_seen_at >= TOUCH_EVERY
+
+
+def touch(session: Session, now: datetime) -> None:
+    """Write down that the session was seen, unless another request has just done so."""
+    db.session.execute(
+        update(Session)
+        .where(Session.id == session.id, Session.last_seen_at <= now - TOUCH_EVERY)
+        .values(last_seen_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def end(session: Session, now: datetime) -> None:
+    """End one session: signing out."""
+    _end(Session.id == session.id, now=now)
+
+
+def end_all(account: Account, now: datetime, *, but: Session | None = None) -> None:
+    """End every session of an account, except the one at hand if it may stay."""
+    _end(
+        Session.account_id == account.id,
+        *([Session.id != but.id] if but else []),
+        now=now,
+    )
+
+
+def keep_form(session: Session, page: str, fields: Sequence[tuple[str, str]]) -> None:
+    """Keep the fields of a form that outlived the session before; the page shows them again."""
+    session.kept_form = {"page": page, "fields": [list(field) for field in fields]}
+
+
+def kept_form(session: Session, page: str) -> list[tuple[str, str]]:
+    """Return the fields kept for a page, or nothing."""
+    kept = session.kept_form
+    if kept is None or kept["page"] != page:
+        return []
+    return [(name, value) for name, value in kept["fields"]]
+
+
+def drop_kept_form(session: Session) -> None:
+    """Forget the kept fields: the form was sent, or left for another."""
+    session.kept_form = None
+
+
+def _end(*which: ColumnElement[bool], now: datetime) -> None:
+    db.session.execute(
+        update(Session)
+        .where(*which, Session.ended_at.is_(None))
+        .values(ended_at=now, kept_form=None)
+        .execution_options(synchronize_session=False)
+    )
