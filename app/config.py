@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     mail_from: str = "no-reply@example.org"
     mail_timeout_s: Seconds = 20
     mail_lease_s: Seconds = 120
+    mail_retry_s: Seconds = 30
     mail_give_up_days: Days = 5
 
     # Accounts
@@ -73,6 +74,8 @@ class Settings(BaseSettings):
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 65536
     rate_limit: str = "300 per minute"
     free_failures: Annotated[int, Field(ge=0)] = 5
+    # many households share one address behind a provider's NAT
+    free_failures_address: Annotated[int, Field(ge=0)] = 30
     delay_max_s: Seconds = 900
 
     # Gateways
@@ -123,6 +126,21 @@ class Settings(BaseSettings):
         return url
 
     @property
+    def names(self) -> dict[str, str]:
+        """Return the names a content file may mention, such as `{SERVICE_NAME}`."""
+        named = (
+            "service_name",
+            "operator_name",
+            "support_phone",
+            "support_hours",
+            "eco_programme_name",
+            "eco_support_phone",
+            "eco_support_hours",
+            "eco_support_mail",
+        )
+        return {name.upper(): getattr(self, name) for name in named}
+
+    @property
     def hosts(self) -> list[str]:
         """Return the hosts the portal answers for, without ports."""
         own = HttpUrl(self.base_url).host or "localhost"
@@ -165,6 +183,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "MAIL_USE_TLS": settings.mail_use_tls,
         "MAIL_USERNAME": settings.mail_username or None,
         "MAIL_PASSWORD": settings.mail_password or None,
+        # tests have a mail server of their own; nothing is ever sent into the void and called sent
+        "MAIL_SUPPRESS_SEND": False,
         "MAIL_DEFAULT_SENDER": (settings.service_name, settings.mail_from),
         "RATELIMIT_STORAGE_URI": "memory://" if settings.testing else settings.redis_url or "redis://localhost:6379/0",
         "RATELIMIT_STORAGE_OPTIONS": {} if settings.testing else {"socket_connect_timeout": 1, "socket_timeout": 2},
