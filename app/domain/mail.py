@@ -102,9 +102,13 @@ def sent(claimed: Claim, answer: str, now: datetime) -> None:
     _settle(claimed.id, state="sent", sent_at=now, answer=answer[:ANSWER_LENGTH])
 
 
-def drop(claimed: Claim, reason: str) -> None:
-    """Send this mail never: its subject is gone, or its address is refused for good."""
-    _settle(claimed.id, state="dropped", answer=reason[:ANSWER_LENGTH])
+def drop(claimed: Claim, reason: str) -> bool:
+    """Send this mail never: its subject is gone, or its address is refused for good.
+
+    Returns:
+        Whether this did it, and not another worker.
+    """
+    return _settle(claimed.id, state="dropped", answer=reason[:ANSWER_LENGTH])
 
 
 def put_off(claimed: Claim, answer: str, now: datetime, *, give_up_days: int) -> bool:

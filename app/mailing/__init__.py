@@ -1,1 +1,1 @@
-"""The mailing of the portal."""
+"""Mails: what each says (`letters`), how it is written (`writing`), the way to the server."""

@@ -1,0 +1,152 @@
+"""What each mail speaks of: its rows, by the ids that the outbox holds, and its links.
+
+A letter whose subject is gone is not written: its `Gone` says why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from ..extensions import Model, db
+from ..models import Account, Installation, OutboxMail, PasswordReset, Registration
+
+Words = Mapping[str, Any]
+Row = TypeVar("Row", bound=Model)
+
+
+class Gone(Exception):
+    """Say that there is nothing left to write about."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a letter needs besides its rows."""
+
+    now: datetime
+    # (purpose, row id, nonce) → the part of a single-use URL that only we can make
+    sign: Callable[[str, int, str], str]
+    # (endpoint, **values) → URL below the configured base
+    link: Callable[..., str]
+
+
+def registration_provisional(row: OutboxMail, desk: Desk) -> Words:
+    """Ask to set a password at the single-use URL of a provisional registration.
+
+    Raises:
+        Gone: The registration is erased, completed, superseded or expired.
+    """
+    registration = _find(Registration, row.refs["registration"])
+    if registration.completed_at:
+        raise Gone("the registration is completed")
+    if registration.superseded_at:
+        raise Gone("another registration superseded this one")
+    if registration.expires_at <= desk.now:
+        raise Gone("the URL has expired")
+    signed = desk.sign("registration", registration.id, registration.url_nonce)
+    return {
+        "registration": registration,
+        "gateway": registration.gateway,
+        "url": desk.link("activation.open", signed=signed),
+    }
+
+
+def registration_complete(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that the account and its first gateway are ready.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    installation = _find(Installation, row.refs["installation"])
+    return {
+        "account": _open_account(row.refs["account"]),
+        "installation": installation,
+        "gateway": installation.gateway,
+        "url": desk.link("monitor.show"),
+        "manage_url": desk.link("manage.menu"),
+    }
+
+
+def registration_known_address(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the owner of an account that somebody registered with its address again.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return {
+        "account": _open_account(row.refs["account"]),
+        "url": desk.link("signin.login"),
+        "forgot_url": desk.link("signin.forgot_password"),
+    }
+
+
+def password_reset(row: OutboxMail, desk: Desk) -> Words:
+    """Give the single-use URL for a new password.
+
+    Raises:
+        Gone: The request is erased, used or expired, or the account closed.
+    """
+    reset = _find(PasswordReset, row.refs["reset"])
+    if reset.used_at:
+        raise Gone("the URL is used")
+    if reset.expires_at <= desk.now:
+        raise Gone("the URL has expired")
+    signed = desk.sign("password-reset", reset.id, reset.url_nonce)
+    return {
+        "account": _open_account(reset.account_id),
+        "reset": reset,
+        "url": desk.link("signin.reset_password", signed=signed),
+    }
+
+
+def forgotten_id(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the user ID, which is the mail address.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return {
+        "account": _open_account(row.refs["account"]),
+        "url": desk.link("signin.login"),
+        "forgot_url": desk.link("signin.forgot_password"),
+    }
+
+
+def password_changed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that the password was changed, and what to do if that was somebody else.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return {
+        "account": _open_account(row.refs["account"]),
+        "changed_at": row.created_at,
+        "url": desk.link("signin.forgot_password"),
+    }
+
+
+LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
+    letter.__name__: letter
+    for letter in (
+        registration_provisional,
+        registration_complete,
+        registration_known_address,
+        password_reset,
+        forgotten_id,
+        password_changed,
+    )
+}
+
+
+def _find(model: type[Row], row_id: int) -> Row:
+    found = db.session.get(model, row_id)
+    if found is None:
+        raise Gone(f"{model.__name__} {row_id} is erased")
+    return found
+
+
+def _open_account(account_id: int) -> Account:
+    account = _find(Account, account_id)
+    if account.closed_at:
+        raise Gone("the account is closed")
+    return account

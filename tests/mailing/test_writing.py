@@ -1,0 +1,367 @@
+"""What the mails say, in both languages."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from functools import partial
+from xml.etree import ElementTree
+
+import pytest
+from flask import Flask
+
+from app.config import Settings
+from app.domain import tokens
+from app.extensions import db
+from app.mailing.letters import LETTERS, Gone
+from app.mailing.writing import compose, mailbox, write
+from app.models import OutboxMail, PasswordReset
+from app.transaction import transaction
+from tests.conftest import test_settings
+from tests.factories import (
+    PASSWORD,
+    SHEET_PASSWORD,
+    CustomerFactory,
+    GatewayFactory,
+    InstallationFactory,
+    RegistrationFactory,
+    SheetFactory,
+)
+
+NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
+SECRET = "a secret of this test"
+SUBJECTS = {
+    "registration_provisional": (
+        "【アカウント仮登録のお知らせ】",
+        "You are almost registered: set your password",
+    ),
+    "registration_complete": ("【アカウント本登録完了のお知らせ】", "Your account is ready"),
+    "registration_known_address": (
+        "【アカウント登録済みのお知らせ】",
+        "You already have an account",
+    ),
+    "password_reset": ("【パスワード再設定のご案内】", "Set a new password"),
+    "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
+    "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
+}
+NAMES_THE_GATEWAY = ("registration_provisional", "registration_complete")
+SINGLE_USE = {"registration_provisional": "registration", "password_reset": "password-reset"}
+BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
+
+
+@pytest.fixture
+def database_url(databases: object, tmp_path: object) -> str:
+    """Give SQLite alone: what is tried here is words, the same on every database."""
+    return f"sqlite:///{tmp_path}/portal.db"
+
+
+@pytest.fixture
+def settings(database_url: str, databases, tmp_path) -> Settings:  # type: ignore[no-untyped-def]
+    (tmp_path / "portal.db").write_bytes(databases.sqlite_template.read_bytes())
+    return test_settings(database_url, tmp_path, base_url="https://portal.example.org/home")
+
+
+@pytest.fixture
+def queued(app: Flask) -> Callable[..., int]:
+    """Return what puts a letter about 日向家 into the outbox and returns the row's id."""
+    with app.app_context(), transaction():
+        gateway = GatewayFactory(public_id="HDM7Q2KX94TP")
+        sheet = SheetFactory(gateway=gateway)
+        account = CustomerFactory(email="taro@example.org", family_name="日向", given_name="<太郎>")
+        registration = RegistrationFactory(
+            email="taro@example.org",
+            family_name="日向",
+            given_name="<太郎>",
+            sheet=sheet,
+            site_name="日向 & 家",
+            created_at=NOW,
+        )
+        installation = InstallationFactory(
+            account=account, gateway=gateway, site_name="日向 & 家", claimed_sheet_id=sheet.id
+        )
+        reset = PasswordReset(
+            account_id=account.id,
+            url_nonce=tokens.new_token(),
+            created_at=NOW,
+            expires_at=NOW + timedelta(hours=2),
+        )
+        db.session.add(reset)
+        db.session.flush()
+        refs = {
+            "account": account.id,
+            "registration": registration.id,
+            "installation": installation.id,
+            "reset": reset.id,
+        }
+
+    def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:
+        with app.app_context(), transaction():
+            row = OutboxMail(
+                key=f"{template}-{language}",
+                template=template,
+                language=language,
+                to=to,
+                refs=refs,
+                next_attempt_at=NOW,
+                created_at=NOW,
+            )
+            db.session.add(row)
+            db.session.flush()
+            return row.id
+
+    return put
+
+
+def written(app: Flask, settings: Settings, mail_id: int, now: datetime = NOW) -> EmailMessage:
+    """Return the mail as its receiver reads it."""
+    with app.app_context():
+        row = db.session.get_one(OutboxMail, mail_id)
+        message = write(row, settings, now=now, sign=partial(tokens.sign, SECRET))
+        parsed = message_from_bytes(message.as_bytes(), policy=policy.default)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def parts(mail: EmailMessage) -> tuple[str, str]:
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text
+    assert html
+    return text.get_content(), html.get_content()
+
+
+def words_of(html: str) -> str:
+    """Return what a reader of the HTML sees; fails if it is not well-formed."""
+    body = ElementTree.fromstring(html).find("body")
+    assert body is not None
+    return " ".join("".join(body.itertext()).split())
+
+
+def change(app: Flask, mail_id: int, name: str, **values: object) -> None:
+    """Change the row that a queued mail speaks of."""
+    with app.app_context(), transaction():
+        row = db.session.get_one(OutboxMail, mail_id)
+        subject = {
+            "registration": RegistrationFactory._meta.model,
+            "account": CustomerFactory._meta.model,
+            "reset": PasswordReset,
+        }[name]
+        found = db.session.get_one(subject, row.refs[name])
+        for field, value in values.items():
+            setattr(found, field, value)
+
+
+def why_not_written(app: Flask, settings: Settings, mail_id: int, now: datetime = NOW) -> str:
+    with pytest.raises(Gone) as gone:
+        written(app, settings, mail_id, now)
+    return str(gone.value)
+
+
+def test_every_letter_is_tried_here() -> None:
+    assert set(LETTERS) == set(SUBJECTS)
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_the_subject_says_what_happened(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    mail = written(app, settings, queued(name, language))
+    assert mail["Subject"] == SUBJECTS[name][("ja", "en").index(language)]
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_text_and_html_say_the_same(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    text, html = parts(written(app, settings, queued(name, language)))
+    shown = words_of(html)
+    for line in text.splitlines():
+        for piece in line.strip("▼•※*- ").split(": "):
+            assert piece in shown or piece in html, f"only in the text: {piece}"
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_both_parts_name_the_support_desk_and_carry_no_password(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    for part in parts(written(app, settings, queued(name, language))):
+        assert settings.support_phone in part
+        assert settings.support_hours in part
+        assert settings.service_name in part
+        assert PASSWORD not in part
+        assert SHEET_PASSWORD not in part
+        assert "$argon2" not in part
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_the_first_line_speaks_to_the_reader_by_name(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    text, html = parts(written(app, settings, queued(name, language)))
+    first = text.splitlines()[0]
+    assert first.startswith("日向 <太郎> 様、" if language == "ja" else "日向 <太郎>, ")
+    assert "&lt;太郎&gt;" in html
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_english_mails_hold_no_japanese_but_names(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str
+) -> None:
+    text, _ = parts(written(app, settings, queued(name, "en")))
+    for known in (
+        "日向 <太郎>",
+        "日向 & 家",
+        settings.service_name,
+        settings.operator_name,
+        settings.support_hours,
+    ):
+        text = text.replace(known, "")
+    assert not [sign for sign in text if "\u3040" <= sign <= "\u9fff"]
+
+
+@pytest.mark.parametrize("name", NAMES_THE_GATEWAY)
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_mail_about_a_gateway_names_its_site_and_its_id(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    text, html = parts(written(app, settings, queued(name, language)))
+    assert "日向 & 家" in text
+    assert "日向 &amp; 家" in html
+    assert "HDM7Q2KX94TP" in text
+    assert "HDM7Q2KX94TP" in html
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_every_link_is_below_the_configured_base(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    mail_id = queued(name, language)
+    # whatever host a request names
+    with app.test_request_context(headers={"Host": "evil.example.net"}):
+        text, html = parts(written(app, settings, mail_id))
+    targets = [line for line in text.replace(": ", "\n").splitlines() if "://" in line]
+    targets += [link.get("href", "") for link in ElementTree.fromstring(html).iter("a")]
+    web = [target for target in targets if not target.startswith("tel:")]
+    assert len(web) >= 4
+    assert all(target.startswith("https://portal.example.org/home") for target in web)
+
+
+@pytest.mark.parametrize(("name", "purpose"), SINGLE_USE.items())
+def test_a_single_use_url_is_signed_when_the_mail_is_written(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, purpose: str
+) -> None:
+    mail_id = queued(name)
+    text, html = parts(written(app, settings, mail_id))
+    url = next(line for line in text.splitlines() if line.startswith("https://"))
+    assert f'href="{url}"' in html
+    read = tokens.read(SECRET, purpose, url.rpartition("/")[2])
+    assert read is not None
+    subject = "registration" if purpose == "registration" else "reset"
+    with app.app_context():
+        assert read[0] == db.session.get_one(OutboxMail, mail_id).refs[subject]
+    # a new nonce ends the old URL: the same row now makes another
+    change(app, mail_id, subject, url_nonce="another")
+    assert url not in parts(written(app, settings, mail_id))[0]
+
+
+def test_the_deadline_of_a_registration_is_a_day_in_the_readers_language(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    japanese, _ = parts(written(app, settings, queued("registration_provisional")))
+    english, _ = parts(written(app, settings, queued("registration_provisional", "en")))
+    assert "2026年11月29日" in japanese
+    assert "29 November 2026" in english
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"completed_at": NOW}, "completed"),
+        ({"superseded_at": NOW}, "superseded"),
+        ({"expires_at": NOW}, "expired"),
+    ],
+)
+def test_a_registration_that_needs_no_mail_any_more_gets_none(
+    app: Flask,
+    settings: Settings,
+    queued: Callable[..., int],
+    changes: dict[str, datetime],
+    reason: str,
+) -> None:
+    mail_id = queued("registration_provisional")
+    change(app, mail_id, "registration", **changes)
+    assert reason in why_not_written(app, settings, mail_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"), [({"used_at": NOW}, "used"), ({"expires_at": NOW}, "expired")]
+)
+def test_a_reset_that_is_over_gets_no_mail(
+    app: Flask,
+    settings: Settings,
+    queued: Callable[..., int],
+    changes: dict[str, datetime],
+    reason: str,
+) -> None:
+    mail_id = queued("password_reset")
+    change(app, mail_id, "reset", **changes)
+    assert reason in why_not_written(app, settings, mail_id)
+
+
+@pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "registration_provisional"])
+def test_a_closed_account_gets_no_mail(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str
+) -> None:
+    mail_id = queued(name)
+    change(app, mail_id, "account", closed_at=NOW)
+    assert why_not_written(app, settings, mail_id) == "the account is closed"
+
+
+def test_an_erased_registration_gets_no_mail(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("registration_provisional")
+    with app.app_context(), transaction():
+        row = db.session.get_one(OutboxMail, mail_id)
+        db.session.delete(
+            db.session.get_one(RegistrationFactory._meta.model, row.refs["registration"])
+        )
+    assert "erased" in why_not_written(app, settings, mail_id)
+
+
+def test_a_letter_nobody_wrote_is_a_fault(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("no_such_letter")
+    with pytest.raises(LookupError):
+        written(app, settings, mail_id)
+
+
+def test_an_unknown_language_is_answered_in_japanese(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    with app.app_context():
+        row = db.session.get_one(OutboxMail, queued("forgotten_id", "tlh"))
+        letter = compose(row, settings, now=NOW, sign=partial(tokens.sign, SECRET))
+    assert letter.subject == "【ユーザIDのお知らせ】"
+
+
+def test_the_headers_tell_machines_what_they_need(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("forgotten_id")
+    first = written(app, settings, mail_id)
+    second = written(app, settings, mail_id, NOW + timedelta(hours=1))
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first["Message-ID"] != written(app, settings, queued("password_changed"))["Message-ID"]
+    assert first["Message-ID"].endswith("@example.org>")
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first["Date"].datetime == NOW
+    assert second["Date"].datetime == NOW + timedelta(hours=1)
+    sender = first["From"].addresses[0]
+    assert (sender.display_name, sender.addr_spec) == (settings.service_name, settings.mail_from)
+    assert first["To"] == "taro@example.org"
+
+
+def test_an_old_mobile_address_is_quoted_for_the_wire() -> None:
+    assert mailbox("ab..c.@docomo.ne.jp") == '"ab..c."@docomo.ne.jp'
+    assert mailbox("taro.yamada+home@example.org") == "taro.yamada+home@example.org"
