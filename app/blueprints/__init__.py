@@ -18,7 +18,7 @@ NOUNS = (
     "monitor",
     "manual",
 )
-DEMO_NOUNS = ("dev",)
+DEMO_NOUNS = ("dev", "dev_sheets")
 
 
 def register_blueprints(app: Flask, *, demo: bool) -> None:
