@@ -16,6 +16,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []
         self.answers: dict[str, str] = {}
         self.connections = 0
         self.on_data: Any = lambda: None
@@ -27,6 +28,7 @@ class Inbox:
         if address in self.answers:
             return self.answers[address]
         envelope.rcpt_tos.append(address)
+        self.recipients.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
