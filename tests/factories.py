@@ -14,7 +14,7 @@ from typing import Any
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
 
-from app.domain import tokens
+from app.domain import sheet_passwords, tokens
 from app.extensions import db, hasher
 from app.models import (
     Account,
@@ -133,7 +133,7 @@ class SheetFactory(Row):
 
     gateway = factory.SubFactory(GatewayFactory)
     version = 1
-    password_hash = factory.LazyFunction(lambda: hasher.hash(SHEET_PASSWORD))
+    password_hash = factory.LazyFunction(lambda: hasher.hash(sheet_passwords.normalised(SHEET_PASSWORD)))
     issued_at = LONG_AGO
 
 

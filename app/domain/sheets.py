@@ -7,7 +7,7 @@ from sqlalchemy.orm import contains_eager
 
 from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
-from ..models import Account, Gateway, Installation, Sheet
+from ..models import Account, ClaimAttempt, Gateway, Installation, Sheet
 from . import normalise, sheet_passwords
 from .errors import Rejected
 
@@ -83,19 +83,39 @@ def get_standing(sheet_id: int | None, *, account: Account | None = None) -> She
     Raises:
         SheetLapsed: It was re-issued or used up, or the gateway has an owner.
     """
+    # Two who claim the same gateway take turns; SQLite has one writer anyway. In a statement of
+    # its own: one that waited for a lock still sees the other tables as they were before.
+    db.session.execute(
+        select(Gateway.id)
+        .join(Sheet, Sheet.gateway_id == Gateway.id)
+        .where(Sheet.id == sheet_id)
+        .with_for_update(of=Gateway)
+    )
     sheet = db.session.scalar(
         select(Sheet)
         .join(Sheet.gateway)
         .outerjoin(Installation, _owned)
         .options(contains_eager(Sheet.gateway))
         .where(Sheet.id == sheet_id, Sheet.revoked_at.is_(None), _may_claim(account))
-        # two who claim the same gateway take turns (SQLite has one writer anyway)
-        .with_for_update(of=Gateway)
         .execution_options(populate_existing=True)
     )
     if sheet is None:
         raise SheetLapsed
     return sheet
+
+
+def record_attempt(
+    public_id: str, *, proved: bool, network_address: str, now: datetime
+) -> None:
+    """Write down one try to prove a sheet: operators see them, no gateway is ever locked."""
+    db.session.add(
+        ClaimAttempt(
+            public_id_typed=normalise.gateway_id(public_id)[:12],
+            network_address=network_address,
+            proved=proved,
+            at=now,
+        )
+    )
 
 
 _owned = and_(Installation.gateway_id == Gateway.id, Installation.closed_at.is_(None))

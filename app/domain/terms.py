@@ -1,6 +1,9 @@
 """Terms (規約): texts with a version, and who agreed to which."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
+from re import compile as regex
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -8,7 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Consent, TermsVersion
+from . import texts
 from .errors import Rejected
+
+# service-1.ja.md: kind, version
+FILE = regex(r"(?P<kind>[a-z]+)-(?P<version>[0-9][0-9.]*)\.ja\.md")
 
 
 class NothingPublished(Exception):
@@ -90,6 +97,38 @@ def publish(
     if (published.body_ja, published.body_en) != (body_ja, body_en):
         raise VersionTaken
     return published
+
+
+def publish_folder(
+    folder: Path, names: Mapping[str, str], effective_at: datetime
+) -> list[TermsVersion]:
+    """Publish every version a folder holds as `service-1.ja.md` and `service-1.en.md`.
+
+    `names` go into the text before it is kept: what is agreed to is kept word by word. Versions
+    that were published already stay as they are.
+
+    Raises:
+        FileNotFoundError: There are no terms in the folder, or not in both languages.
+        VersionTaken: The text of a published version was changed.
+    """
+    found = [FILE.fullmatch(path.name) for path in sorted(folder.glob("*.ja.md"))]
+    versions = [match.group("kind", "version") for match in found if match]
+    if not versions:
+        raise FileNotFoundError(f"no terms such as service-1.ja.md in {folder}")
+    return [
+        publish(
+            kind,
+            version,
+            body_ja=_load(folder, f"{kind}-{version}.ja.md", names),
+            body_en=_load(folder, f"{kind}-{version}.en.md", names),
+            effective_at=effective_at,
+        )
+        for kind, version in versions
+    ]
+
+
+def _load(folder: Path, name: str, names: Mapping[str, str]) -> str:
+    return texts.fill((folder / name).read_text(encoding="utf-8"), names)
 
 
 def _find(kind: str, version: str) -> TermsVersion | None:

@@ -1,0 +1,38 @@
+"""Clear away what has had its time, in small steps that nobody waits for."""
+
+from collections.abc import Callable, Iterator
+
+from flask import current_app
+
+from .. import clock
+from ..config import Settings
+from ..domain import drafts, registrations
+from ..transaction import transaction
+from .context import in_app
+
+Step = Callable[[], int]
+
+
+@in_app
+def clear_expired() -> None:
+    """Delete drafts after a day, and registrations 30 days after they expired or were superseded.
+
+    At least once: a second run finds nothing left to do.
+    """
+    for step in _steps(current_app.extensions["settings"]):
+        # each step deletes a few hundred rows in a transaction of its own
+        while _commit(step):
+            pass
+
+
+def _steps(settings: Settings) -> Iterator[Step]:
+    """Yield the steps, each of which deletes some rows and returns how many."""
+    now = clock.now()
+    # drafts name registrations: they go first
+    yield lambda: drafts.clear_old(now, keep_hours=settings.draft_keep_hours)
+    yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
+
+
+def _commit(step: Step) -> int:
+    with transaction():
+        return step()
