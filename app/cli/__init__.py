@@ -2,6 +2,9 @@
 
 from flask import Flask
 
+from .gateways import gateways
+
 
 def register_commands(app: Flask) -> None:
     """Register every command group."""
+    app.cli.add_command(gateways)

@@ -1,0 +1,65 @@
+"""`flask gateways …`: provisioning."""
+
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+from flask_babel import force_locale
+
+from .. import clock
+from ..domain import provisioning, terms
+from ..domain.errors import Rejected
+from ..drivers.modbus import Endpoint
+from ..transaction import transaction
+from .sheets import discard, write_sheets
+
+gateways = AppGroup("gateways", help="Bring gateways into the service.")
+
+
+@gateways.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--sheets",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write one printable sheet per gateway into this folder, instead of listing passwords.",
+)
+@click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
+def import_file(file: Path, folder: Path | None, language: str) -> None:
+    """Import the gateways of FILE, a CSV with the columns id, model, serial, endpoint, profile.
+
+    Each gets a password, which is shown this once: on its sheet, or on the standard output. Either
+    all gateways are imported or, when anything is wrong, none.
+    """
+    now = clock.now()
+    sheets: list[Path] = []
+    with force_locale(language):
+        try:
+            with transaction():
+                new = provisioning.read(file.read_bytes(), check_endpoint=Endpoint.parse)
+                provisioned = provisioning.provision(new, now=now)
+                if folder:
+                    # before the commit: without its sheet nobody could ever claim a gateway
+                    sheets = write_sheets(folder, provisioned, now=now, language=language)
+                passwords = [(one.gateway.public_id, one.password) for one in provisioned]
+        except provisioning.BadFile as refusal:
+            for row in refusal.rows:
+                click.echo(f"{file}:{row.line}: {row.reason}", err=True)
+            raise click.ClickException(str(refusal)) from refusal
+        except Rejected as refusal:
+            raise click.ClickException(str(refusal)) from refusal
+        except terms.NothingPublished as error:
+            raise click.ClickException(
+                "no terms for the back: run `flask terms publish`"
+            ) from error
+        except FileExistsError as error:
+            raise click.ClickException(f"{error.filename} exists; nothing was imported") from error
+        except BaseException:
+            discard(sheets)
+            raise
+    if folder:
+        click.echo(f"{len(passwords)} gateways imported, sheets in {folder}")
+    else:
+        click.echo("id,password")
+        for public_id, password in passwords:
+            click.echo(f"{public_id},{password}")
