@@ -1,0 +1,102 @@
+"""[tile_ratio], [tile_304_ratio]: signed-in tile requests against a bare Flask view.
+
+Both run under the same gunicorn; the load comes from a process of its own.
+"""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from app import clock
+from app.extensions import db
+from app.models import Latest
+from app.transaction import transaction
+
+from .portal import PASSWORD, ROOT, add_homes, gunicorn, new_portal
+
+COUNT = 3000
+CONNECTIONS = 4
+ROUNDS = 5
+
+
+def load(port: int, path: str, headers: dict[str, str]) -> dict:
+    """Run the load in a process of its own and return what it saw."""
+    pairs = [f"{name}={value}" for name, value in headers.items()]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.http_load",
+        str(port),
+        path,
+        str(COUNT),
+        str(CONNECTIONS),
+    ]
+    done = subprocess.run([*command, *pairs], cwd=ROOT, capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def measure() -> dict[str, float]:
+    """Return both ratios and the rates they were made of (requests per second)."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = new_portal(Path(folder))
+        add_homes(app, ["tcp://127.0.0.1:1/1"])
+        with app.app_context(), transaction():
+            latest = db.session.get_one(Latest, 1)
+            latest.taken_at = clock.now()
+            latest.state = "running"
+            latest.pv_now_w, latest.load_now_w = 3210.0, 1234.0
+            latest.sold_now_w, latest.bought_now_w = 1200.0, 0.0
+            latest.battery_now_w, latest.soc_pct = -776.0, 64.0
+            latest.pv_today_wh = latest.load_today_wh = 7654.0
+        client = app.test_client()
+        page = client.get("/monitor/sign-in").text
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+        assert token
+        answer = client.post(
+            "/monitor/sign-in",
+            data={"email": "bench@example.org", "password": PASSWORD, "csrf_token": token[1]},
+        )
+        assert answer.status_code == 302, answer.status_code
+        cookie = client.get_cookie("hidamari")
+        assert cookie
+        headers = {"Cookie": f"hidamari={cookie.value}", "HX-Request": "true"}
+        path = "/monitor/BENCH0000001/tiles"
+        first = client.get(path)
+        assert first.status_code == 200, first.status_code
+        unchanged = {**headers}
+        for name, back in (("ETag", "If-None-Match"), ("HX-PTag", "HX-PTag")):
+            if name in first.headers:
+                unchanged[back] = first.headers[name]
+        environment = {
+            "DEMO": "1",
+            "DATA_DIR": folder,
+            "SECRET_KEY": "bench-" * 8,
+            "BASE_URL": "http://localhost",
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+        }
+        rates: dict[str, list[float]] = {"bare": [], "rendered": [], "unchanged": []}
+        with (
+            gunicorn("bench.bare_view:app", "/", {}) as bare,
+            gunicorn("wsgi:app", "/monitor/sign-in", environment) as portal,
+        ):
+            for _ in range(ROUNDS):
+                rates["bare"].append(load(bare.port, "/", {})["per_s"])
+                for name, sent, status in (
+                    ("rendered", headers, "200"),
+                    ("unchanged", unchanged, "304"),
+                ):
+                    seen = load(portal.port, path, sent)
+                    assert list(seen["statuses"]) == [status], seen
+                    rates[name].append(seen["per_s"])
+    bare_s, rendered_s, unchanged_s = (statistics.median(rates[name]) for name in rates)
+    return {
+        "tile_ratio": rendered_s / bare_s,
+        "tile_304_ratio": unchanged_s / bare_s,
+        "bare_views_per_s": bare_s,
+        "tiles_per_s": rendered_s,
+        "tiles_304_per_s": unchanged_s,
+    }
