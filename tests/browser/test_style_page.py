@@ -245,8 +245,8 @@ def test_silence_ends_after_the_time_limit_and_polling_goes_on(page: Page, serve
 
     page.route("**/live-partial", hold)
     page.goto(f"{server.url}/live-poll")
-    page.clock.run_for(1000)
-    assert len(held) == 1
+    with page.expect_request("**/live-partial"):
+        page.clock.run_for(1000)
     page.clock.run_for(10_000)
     expect(page.locator("[data-poll-status]")).to_have_attribute("data-failing", "")
     page.unroute("**/live-partial")
@@ -262,7 +262,7 @@ def test_nothing_polls_while_the_page_is_hidden_and_it_asks_at_once_when_seen(
       Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
     }"""
-    expect(page.locator("#live")).to_have_text("回1")
+    expect(page.locator("#live")).to_have_text(re.compile("^回"))
     page.evaluate(show, "hidden")
     page.wait_for_timeout(400)  # one that was under way may still arrive
     before = server.asked

@@ -209,13 +209,13 @@ class TestLive:
     @pytest.mark.parametrize(
         ("watts", "words"),
         [
-            ({"grid_w": 800}, "電力会社から買電 0.8 kW。"),
-            ({"grid_w": -800}, "電力会社へ売電 0.8 kW。"),
-            ({"grid_w": 20}, "売電も買電もしていません。"),
-            ({"battery_w": 1200}, "蓄電池から放電 1.2 kW。"),
-            ({"battery_w": -1200}, "蓄電池へ充電 1.2 kW。"),
-            ({"battery_w": None}, "蓄電池 不明。"),
-            ({"soc_pct": 82}, "蓄電残量 82 %。"),
+            ({"grid_w": 800}, "買電 0.8 kW"),
+            ({"grid_w": -800}, "売電 0.8 kW"),
+            ({"grid_w": 20}, "電力会社 0.0 kW"),
+            ({"battery_w": 1200}, "放電 1.2 kW"),
+            ({"battery_w": -1200}, "充電 1.2 kW"),
+            ({"battery_w": None}, "蓄電池 — kW"),
+            ({"soc_pct": 82}, "蓄電残量 82 %"),
         ],
     )
     def test_the_flow_picture_tells_its_story_in_words(
