@@ -69,10 +69,12 @@ class PollState(Model):
     )
     # a claim moves it past the lease, a result to the next interval or back-off
     next_poll_at: Mapped[datetime]
+    # set while a job asks: a look at the screen must not have the gateway asked twice at once
+    claimed_until: Mapped[datetime | None]
     watched_until: Mapped[datetime | None]
     last_outcome: Mapped[str] = mapped_column(String(16), default="")
     last_detail: Mapped[str] = mapped_column(String(200), default="")
     failures: Mapped[int] = mapped_column(default=0)
-    # samples of the last minute and each counter's standing (see domain/energy.py)
+    # powers of the last minute (domain/readings.py), each counter's standing (domain/energy.py)
     window: Mapped[list[Any]] = mapped_column(JSON, default=list)
     meters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

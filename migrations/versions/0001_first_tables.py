@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-22 23:27:17.041636
+Create Date: 2026-11-22 23:35:06.988578
 
 """
 from alembic import op
@@ -157,6 +157,7 @@ def upgrade():
     op.create_table('poll_states',
     sa.Column('gateway_id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('next_poll_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('claimed_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('watched_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_outcome', sa.String(length=16), nullable=False),
     sa.Column('last_detail', sa.String(length=200), nullable=False),
