@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TOKENS = Path(__file__).parents[2] / "app" / "static" / "css" / "tokens.css"
-DARK = "@media (prefers-color-scheme: dark)"
+DARK = "@media screen and (prefers-color-scheme: dark)"
 ENERGY = ("pv", "load", "battery", "sell", "buy")
 STATE = ("ok", "fault", "lost", "wait", "info")
 GROUNDS = ("ground", "surface", "surface-sunken")
