@@ -13,7 +13,7 @@ MODES = ("green", "economic", "standby")
 # not count the same; after a long pause a coarser one spares the work.
 _STEP_S = 5
 _COARSE_STEP_S = 300
-_LONG_S = 3600
+_LONG_S = 600
 _LONGEST_S = 3 * 86400
 
 _RESERVE = 0.10

@@ -164,13 +164,12 @@ async def poll(target: Target, *, timeout_s: float, now: Callable[[], datetime])
     outcome, detail = Outcome.OK, ""
     line = _Line(endpoint, timeout_s)
     try:
-        async with asyncio.timeout(timeout_s) as deadline:
+        async with asyncio.timeout(timeout_s):
             if not await line.connect():
                 raise ConnectionError("no connection")
             sample = await _read_as_before(line, profile, target.layout)
-            if sample is None:
-                more = _DISCOVERY_TIMEOUTS * timeout_s
-                deadline.reschedule(asyncio.get_running_loop().time() + more)
+        if sample is None:
+            async with asyncio.timeout(_DISCOVERY_TIMEOUTS * timeout_s):
                 discovery = await _discover(line, profile)
                 sample = await _read(line, profile, discovery.layout)
     except TimeoutError:
