@@ -1,0 +1,42 @@
+"""What is done again and again: `rq cron app.jobs.cron` reads this file. Run it once, not twice.
+
+Every job here claims its work in the database, so a second copy finds nothing left to do.
+"""
+
+from collections.abc import Callable
+
+from rq.cron import register
+
+from .beat import beat
+from .clean import clear_expired
+from .mail import send_due
+from .poll import claim_due
+from .worker import QUEUES
+
+
+def every(seconds: int, queue: str, job: Callable[..., None], *args: str) -> None:
+    """Ask for `job` every so many seconds, on `queue`.
+
+    While no worker takes them, old copies expire instead of piling up; what succeeded leaves
+    nothing in Valkey, what failed leaves its traceback for an hour.
+    """
+    register(
+        job,
+        queue_name=queue,
+        args=args,
+        interval=seconds,
+        ttl=max(seconds * 3, 10),
+        result_ttl=0,
+        failure_ttl=3600,
+        # several jobs may share a function: beats differ by their queue
+        name=":".join([job.__name__, *args]),
+    )
+
+
+# a watched gateway is due every POLL_WATCHED_S: what is due must not wait long to be claimed
+every(2, "default", claim_due)
+# mails are sent as they are queued; this finds what was put off, and what nobody was woken for
+every(10, "mail", send_due)
+every(3600, "default", clear_expired)
+for name in QUEUES:
+    every(10, name, beat, name)

@@ -1,0 +1,55 @@
+"""What is done again and again."""
+
+import pytest
+from rq import Queue
+from rq.cron import CronScheduler
+
+from app.config import Settings
+from app.extensions import JobQueues
+from app.jobs.worker import QUEUES
+from tests.valkey import Valkey
+
+
+@pytest.fixture
+def scheduler(valkey: Valkey) -> CronScheduler:
+    """Give a scheduler as `rq cron app.jobs.cron` makes it."""
+    queues = JobQueues()
+    queues.init(valkey.url)
+    assert queues.redis
+    scheduler = CronScheduler(queues.redis, logging_level="WARNING")
+    scheduler.load_config_from_file("app.jobs.cron")
+    return scheduler
+
+
+def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler) -> None:
+    names = {job.name for job in scheduler.enqueue_jobs()}
+    assert names == {
+        "claim_due",
+        "send_due",
+        "clear_expired",
+        *(f"beat:{queue}" for queue in QUEUES),
+    }
+
+
+def test_every_queue_gets_its_own_sign_of_life(scheduler: CronScheduler) -> None:
+    scheduler.enqueue_jobs()
+    for name in QUEUES:
+        jobs = Queue(name, connection=scheduler.connection).jobs
+        assert [job.args for job in jobs if job.func_name == "app.jobs.beat.beat"] == [(name,)]
+
+
+def test_what_waits_too_long_expires_and_what_succeeded_leaves_nothing(
+    scheduler: CronScheduler,
+) -> None:
+    for job in scheduler.get_jobs():
+        assert job.interval is not None
+        assert job.job_options["ttl"] <= max(3 * job.interval, 10)
+        assert job.job_options["result_ttl"] == 0
+        assert job.job_options["failure_ttl"] == 3600
+
+
+def test_watched_gateways_are_claimed_within_ten_seconds(scheduler: CronScheduler) -> None:
+    claim = next(job for job in scheduler.get_jobs() if job.name == "claim_due")
+    watched_s = Settings.model_fields["poll_watched_s"].default
+    assert claim.interval is not None
+    assert claim.interval + watched_s <= 10
