@@ -1,5 +1,51 @@
-"""The account screens."""
+"""One's own data (お客様情報) and password."""
 
-from flask import Blueprint
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from ... import clock
+from ...domain import accounts, normalise, passwords
+from ...domain.errors import Rejected
+from ...extensions import lazy_gettext as _
+from ...transaction import transaction
+from ..context import settings
+from ..signin.limited import client_address, spend
+from .forms import PasswordForm
 
 bp = Blueprint("account", __name__, url_prefix="/account")
+
+
+@bp.get("/")
+@login_required
+def show() -> str:
+    """Show one's own data."""
+    return render_template("account/show.html", phone=normalise.phone(current_user.phone))
+
+
+@bp.route("/password", methods=["GET", "POST"])
+@login_required
+def password() -> ResponseReturnValue:
+    """Change one's password."""
+    form = PasswordForm()
+    if request.method == "GET":
+        return render_template("account/password.html", form=form)
+    if not form.validate():
+        return render_template("account/password.html", form=form), 422
+    now = clock.now()
+    try:
+        spend(passwords.CHANGE, accounts.limit_subject(current_user.email), now)
+        with transaction():
+            passwords.change(
+                g.signed_in,
+                form.typed("current_password"),
+                form.typed("password"),
+                rule=settings().password_rule,
+                network_address=client_address(),
+                now=now,
+            )
+    except Rejected as refusal:
+        status = form.show_rejection(refusal)
+        return render_template("account/password.html", form=form), status
+    flash(_("パスワードを変更しました。ほかの端末はログアウトされました。"), "success")
+    return redirect(url_for("account.show"), code=303)

@@ -1,7 +1,5 @@
 """The language switch on every page, and how a language is chosen."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, has_request_context, redirect, request, session
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -9,6 +7,7 @@ from werkzeug.wrappers import Response
 from ...domain import accounts
 from ...transaction import transaction
 from ..context import settings
+from ..paths import local_path
 
 bp = Blueprint("language", __name__, url_prefix="/language")
 
@@ -30,16 +29,6 @@ def choose_locale() -> str:
 def choose_zone() -> str:
     """Return the zone times are shown in."""
     return settings().site_zone
-
-
-def local_path(target: str | None) -> str:
-    """Return a path on this site to go back to; anything that leads elsewhere becomes /."""
-    if not target or not target.startswith("/") or "\\" in target:
-        return "/"
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or target.startswith("//") or not target.isprintable():
-        return "/"
-    return target
 
 
 @bp.post("/")

@@ -1,12 +1,67 @@
-"""Signing in and out."""
+"""Signing in and out, and what becomes of it when one forgets or stays away too long."""
 
-from flask import Blueprint
+from datetime import timedelta
 
+from flask import Blueprint, g, request, session
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from ... import clock
+from ...domain import sessions
+from ...domain.sessions import Lifetime, Lifetimes
+from ...extensions import login
 from ...models import Account
+from ...transaction import transaction
+from ..context import settings
+from ..forms import KEPT_PAGE
+from . import outlived
 
 bp = Blueprint("signin", __name__)
 
+# the session row says all; a fingerprint of the browser in the cookie would add nothing
+login.session_protection = None
+
 
 def load_signed_in(token: str) -> Account | None:
-    """Return who is signed in with this session token."""
-    return None
+    """Return who is signed in with this session token; `g.signed_in` holds the session."""
+    chosen = settings()
+    lifetimes = Lifetimes(
+        customer=Lifetime(
+            timedelta(days=chosen.session_idle_days_customer),
+            timedelta(days=chosen.session_max_days_customer),
+        ),
+        staff=Lifetime(
+            timedelta(hours=chosen.session_idle_hours_staff),
+            timedelta(days=chosen.session_max_days_staff),
+        ),
+    )
+    g.signed_in = sessions.find(token, now=clock.now(), lifetimes=lifetimes)
+    return g.signed_in.account if g.signed_in else None
+
+
+@bp.before_app_request
+def see_who_is_there() -> None:
+    """Load who is signed in before any view opens a transaction, and note the sign of life.
+
+    A page that polls keeps its session alive by this alone.
+    """
+    g.signed_in = None
+    if not current_user.is_authenticated:
+        return
+    now = clock.now()
+    ends_kept = KEPT_PAGE in session and request.method == "POST"
+    if ends_kept or sessions.needs_touch(g.signed_in, now):
+        with transaction():
+            sessions.touch(g.signed_in, now)
+            if ends_kept:
+                outlived.forget_kept()
+
+
+def ask_to_sign_in() -> ResponseReturnValue:
+    """Answer in place of a view that only who is signed in may see."""
+    return outlived.turn_away() or views.show_again()
+
+
+login.unauthorized_handler(ask_to_sign_in)
+
+from . import forgotten, views  # noqa: E402, F401  # they hang their views on `bp`
