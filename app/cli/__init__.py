@@ -3,8 +3,10 @@
 from flask import Flask
 
 from .gateways import gateways
+from .terms import terms
 
 
 def register_commands(app: Flask) -> None:
     """Register every command group."""
     app.cli.add_command(gateways)
+    app.cli.add_command(terms)

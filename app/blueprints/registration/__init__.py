@@ -1,5 +1,6 @@
-"""The registration screens."""
+"""The wizard: campaign page → registration → terms → form → confirmation → completion."""
 
-from flask import Blueprint
+from . import confirmation, entry, failures, pages
+from .wizard import bp
 
-bp = Blueprint("registration", __name__, url_prefix="/registration")
+__all__ = ["bp", "confirmation", "entry", "failures", "pages"]

@@ -1,0 +1,77 @@
+"""The pages around the form: campaign, start, terms, completion."""
+
+from datetime import timedelta
+
+from flask import redirect, render_template, request, url_for
+from flask_babel import get_locale
+from werkzeug.wrappers import Response
+
+from ... import clock
+from ...domain import drafts, normalise, people, terms, texts
+from ...domain.registrations import TERMS_KIND
+from ...extensions import network_address
+from ...transaction import transaction
+from ..context import settings
+from .wizard import bp, gateway_named, present_draft, remember, step_url
+
+
+@bp.get("/")
+def campaign() -> str | Response:
+    """Show the campaign while its text is published, else go on to the registration page."""
+    text = texts.read(settings().content_dir, "campaign", str(get_locale()))
+    if text is None:
+        return redirect(step_url("start"))
+    body = texts.render(texts.fill(text, settings().names))
+    return render_template("registration/campaign.html", body=body, next_url=step_url("start"))
+
+
+@bp.get("/register")
+def start() -> str:
+    """Say what is needed, and offer the three ways on."""
+    return render_template("registration/start.html", next_url=step_url("terms"))
+
+
+@bp.get("/register/terms", endpoint="terms")
+def show_terms(refusal: object = None) -> str:
+    """Show the terms in force."""
+    version = terms.current(TERMS_KIND, clock.now())
+    return render_template(
+        "registration/terms.html",
+        version=version,
+        body=texts.render(terms.body(version, str(get_locale()))),
+        gateway=gateway_named(),
+        back_url=step_url("start"),
+        refusal=refusal,
+    )
+
+
+@bp.post("/register/terms")
+def agree_to_terms() -> Response | tuple[str, int]:
+    """Keep the agreement in this browser's draft."""
+    now = clock.now()
+    version = terms.current(TERMS_KIND, now)
+    if request.form.get("terms_version") != str(version.id):
+        return show_terms(terms.TermsChanged()), 422
+    draft = present_draft()
+    with transaction():
+        if draft is None or draft.completed_at:
+            draft, token = drafts.start({}, now)
+            remember(token)
+        drafts.agree(draft, version, now=now, network_address=network_address(request.remote_addr))
+        gateway_id = normalise.gateway_id(gateway_named())
+        if people.is_gateway_id(gateway_id):
+            drafts.save(draft, {"gateway_id": gateway_id}, now)
+    return redirect(url_for("registration.form"))
+
+
+@bp.get("/register/done")
+def done() -> str | Response:
+    """Say that the mail is on its way; the same page whoever the address belongs to."""
+    draft = present_draft()
+    if draft is None or draft.completed_at is None:
+        return redirect(url_for("registration.start"))
+    return render_template(
+        "registration/done.html",
+        email=draft.data["email"],
+        expires_at=draft.completed_at + timedelta(days=settings().registration_url_days),
+    )
