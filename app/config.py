@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     mail_timeout_s: Seconds = 20
     mail_lease_s: Seconds = 120
     mail_retry_s: Seconds = 30
+    mail_backoff_s: Seconds = 60
     mail_give_up_days: Days = 5
 
     # Accounts
@@ -115,6 +116,13 @@ class Settings(BaseSettings):
                 raise ValueError("SECRET_KEY must be set, 32 characters or more, outside the demo")
             if not self.base_url.startswith("https://"):
                 raise ValueError("BASE_URL must begin with https:// outside the demo")
+        return self
+
+    @model_validator(mode="after")
+    def _lease_outlasts_a_mail(self) -> Self:
+        # a mail is four questions to the mail server; a lease that ends sooner sends it twice
+        if self.mail_lease_s < 5 * self.mail_timeout_s:
+            raise ValueError("MAIL_LEASE_S must be at least five times MAIL_TIMEOUT_S")
         return self
 
     @property

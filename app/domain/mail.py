@@ -16,7 +16,6 @@ from sqlalchemy.sql.elements import ColumnElement
 from ..extensions import Model, db, wake_after_commit
 from ..models import Heartbeat, OutboxMail
 
-BACK_OFF_FIRST = timedelta(minutes=1)
 BACK_OFF_MAX = timedelta(hours=1)
 ANSWER_LENGTH = 500
 # this heartbeat row stands only while the mail server is away: `back_at` holds since when, `at`
@@ -111,8 +110,17 @@ def drop(claimed: Claim, reason: str) -> bool:
     return _settle(claimed.id, state="dropped", answer=reason[:ANSWER_LENGTH])
 
 
-def put_off(claimed: Claim, answer: str, now: datetime, *, give_up_days: int) -> bool:
-    """Try again after 1, 2, 4 … at most 60 minutes; drop the mail once it is too old for that.
+def put_off(
+    claimed: Claim, answer: str, now: datetime, *, backoff_s: int, give_up_days: int
+) -> bool:
+    """Try again after a wait that doubles with each attempt, up to an hour.
+
+    Args:
+        claimed: What could not be sent.
+        answer: What the mail server said, or what kept us from asking it.
+        now: The present moment.
+        backoff_s: The wait after the first attempt.
+        give_up_days: A mail that has waited so long is dropped instead.
 
     Returns:
         Whether this was the end of it. False too if the lease ran out and another worker has it.
@@ -122,7 +130,7 @@ def put_off(claimed: Claim, answer: str, now: datetime, *, give_up_days: int) ->
     if now - claimed.queued_at >= timedelta(days=give_up_days):
         return _settle(claimed.id, still_ours, state="dropped", answer=kept)
     # no more than the cap is ever needed of the power: 2 ** 9999 is no number of minutes
-    wait = min(BACK_OFF_FIRST * 2 ** min(claimed.attempts - 1, 10), BACK_OFF_MAX)
+    wait = min(timedelta(seconds=backoff_s) * 2 ** min(claimed.attempts - 1, 10), BACK_OFF_MAX)
     _settle(claimed.id, still_ours, next_attempt_at=now + wait, answer=kept)
     return False
 

@@ -103,7 +103,11 @@ def _settle_and_claim(
             dropped = mail.drop(outcome.claimed, outcome.answer)
         elif outcome:
             dropped = mail.put_off(
-                outcome.claimed, outcome.answer, now, give_up_days=settings.mail_give_up_days
+                outcome.claimed,
+                outcome.answer,
+                now,
+                backoff_s=settings.mail_backoff_s,
+                give_up_days=settings.mail_give_up_days,
             )
         claimed = mail.claim(now, settings.mail_lease_s) if wants_more else None
     if outcome and dropped:

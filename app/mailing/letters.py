@@ -84,7 +84,7 @@ def password_reset(row: OutboxMail, desk: Desk) -> Words:
     """Give the single-use URL for a new password.
 
     Raises:
-        Gone: The request is erased, used or expired, or the account closed.
+        Gone: The request is erased, used or expired, the account closed, or there is none.
     """
     reset = _find(PasswordReset, row.refs["reset"])
     if reset.used_at:
@@ -145,7 +145,10 @@ def _find(model: type[Row], row_id: int) -> Row:
     return found
 
 
-def _open_account(account_id: int) -> Account:
+def _open_account(account_id: int | None) -> Account:
+    if not account_id:
+        # asked for by somebody without an account: the row is there so that both take the same work
+        raise Gone("nobody has an account there")
     account = _find(Account, account_id)
     if account.closed_at:
         raise Gone("the account is closed")

@@ -39,7 +39,7 @@ def taken(app: Flask, now: datetime = NOON) -> mail.Claim:
 
 def put_off(app: Flask, claimed: mail.Claim, now: datetime) -> bool:
     with app.app_context(), transaction():
-        return mail.put_off(claimed, "451 try later", now, give_up_days=5)
+        return mail.put_off(claimed, "451 try later", now, backoff_s=60, give_up_days=5)
 
 
 def row(app: Flask) -> OutboxMail:

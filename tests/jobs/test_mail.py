@@ -8,6 +8,7 @@ import pytest
 import structlog
 import time_machine
 from flask import Flask
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from app.config import Settings
@@ -242,6 +243,11 @@ def test_a_mail_whose_worker_died_goes_out_when_the_lease_ends_with_the_same_id(
     assert inbox.mails == []
     send(app, dead.until)
     assert inbox.mails[0]["Message-ID"].startswith(f"<outbox-{dead.id}-")
+
+
+def test_a_lease_too_short_for_one_mail_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="MAIL_LEASE_S"):
+        test_settings("sqlite://", tmp_path, mail_timeout_s=60)
 
 
 @pytest.mark.parametrize(

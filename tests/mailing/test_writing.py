@@ -316,6 +316,18 @@ def test_a_closed_account_gets_no_mail(
     assert why_not_written(app, settings, mail_id) == "the account is closed"
 
 
+def test_whoever_asks_without_an_account_gets_no_mail(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    reset = queued("password_reset")
+    change(app, reset, "reset", account_id=None)
+    assert why_not_written(app, settings, reset) == "nobody has an account there"
+    forgotten = queued("forgotten_id")
+    with app.app_context(), transaction():
+        db.session.get_one(OutboxMail, forgotten).refs = {"account": 0}
+    assert why_not_written(app, settings, forgotten) == "nobody has an account there"
+
+
 def test_an_erased_registration_gets_no_mail(
     app: Flask, settings: Settings, queued: Callable[..., int]
 ) -> None:
