@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -35,10 +35,16 @@ def list_visible(actor: Account) -> list[Installation]:
     return list(db.session.scalars(ordered))
 
 
-def _visible(actor: Account) -> Select[Any]:
+def _visible(actor: Account) -> Select[*tuple[Any, ...]]:
     return (
         select(Installation)
         .join(Installation.gateway)
         .options(contains_eager(Installation.gateway))
         .where(visible_to(actor))
     )
+
+
+def count_visible(actor: Account) -> int:
+    """Return how many gateways the actor may see."""
+    counted = select(func.count()).select_from(Installation).where(visible_to(actor))
+    return db.session.scalar(counted) or 0

@@ -144,7 +144,8 @@ def test_a_watched_gateway_is_read_within_ten_seconds(
         monkeypatch.setattr(clock, "now", lambda now=now: now)
         with app.app_context():
             poll.claim_due()
-            SimpleWorker([queues.get("poll")]).work(burst=True, logging_level="ERROR")
+            if queues.get("poll").count:
+                SimpleWorker([queues.get("poll")]).work(burst=True, logging_level="ERROR")
     with app.app_context():
         rows = db.session.execute(
             select(Reading.gateway_id, Reading.taken_at).order_by(Reading.taken_at)

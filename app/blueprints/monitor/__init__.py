@@ -1,5 +1,97 @@
-"""The monitor screens."""
+"""The monitor screens: live values of one gateway, and the choice among several."""
 
-from flask import Blueprint
+from datetime import timedelta
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_login import current_user, login_required
+
+from ... import clock
+from ...config import Settings
+from ...domain import gateways, live, polling
+from ...domain.live import Choice, Live
+from ...domain.polling import Pace
+from ...extensions import limiter
+from ...transaction import transaction
+from ..context import settings
 
 bp = Blueprint("monitor", __name__, url_prefix="/monitor")
+
+GATEWAY = "<string(length=12):gateway_id>"
+# "somebody watches" is written at most this often per gateway
+WATCH_AGAIN = timedelta(seconds=10)
+
+
+@bp.get("")
+@bp.get(f"/{GATEWAY}")
+@login_required
+def show(gateway_id: str | None = None) -> ResponseReturnValue:
+    """Show the live screen of a gateway; of the only one, or a choice, if none is named."""
+    if gateway_id is None:
+        return choose()
+    shown = look(gateway_id)
+    return render_template(
+        "monitor/show.html",
+        live=shown,
+        tag=shown.tag(str(get_locale())),
+        has_others=gateways.count_visible(current_user) > 1,
+    )
+
+
+def choose() -> ResponseReturnValue:
+    """Lead to the only gateway; list several; say what to do if there is none."""
+    choice, search = find()
+    if choice.found == 1 and not search:
+        return redirect(url_for("monitor.show", gateway_id=choice.shown[0].public_id))
+    return render_template("monitor/choose.html", choice=choice, search=search)
+
+
+@bp.get("/choices")
+@login_required
+def choices() -> str:
+    """Return the list of gateways alone, while one types."""
+    choice, search = find()
+    return render_template("monitor/_choices.html", choice=choice, search=search)
+
+
+def find() -> tuple[Choice, str]:
+    """Return the page of gateways asked for, and the words that were searched for."""
+    search = request.args.get("q", "")[:100].strip()
+    choice = live.list_live(
+        current_user,
+        clock.now(),
+        zone=settings().site_zone,
+        search=search,
+        page=request.args.get("page", 1, type=int),
+    )
+    return choice, search
+
+
+# whoever is signed in may watch many screens at once, from behind one address
+@bp.get(f"/{GATEWAY}/tiles")
+@limiter.exempt
+@login_required
+def tiles(gateway_id: str) -> ResponseReturnValue:
+    """Return all that changes on the live screen, or 304 if it looks as it did."""
+    shown = look(gateway_id)
+    tag = shown.tag(str(get_locale()))
+    if request.headers.get("HX-PTag") == tag:
+        return "", 304, {"HX-PTag": tag}
+    return render_template("monitor/tiles.html", live=shown, tag=tag), 200, {"HX-PTag": tag}
+
+
+def look(gateway_id: str) -> Live:
+    """Return what a gateway's live screen shows, and note that somebody watches it."""
+    chosen, now = settings(), clock.now()
+    shown = live.get_live(current_user, gateway_id, now, zone=chosen.site_zone)
+    watched_for = timedelta(seconds=chosen.watched_for_s)
+    if shown.watched_until is None or shown.watched_until < now + watched_for - WATCH_AGAIN:
+        with transaction():
+            polling.watch(shown.id, now, for_s=chosen.watched_for_s, pace=pace(chosen))
+    return shown
+
+
+def pace(chosen: Settings) -> Pace:
+    """Return how often gateways are asked, as configured."""
+    return Pace(chosen.poll_interval_s, chosen.poll_watched_s, chosen.poll_backoff_max_s)

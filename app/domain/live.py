@@ -1,0 +1,313 @@
+"""What the live screen shows of a gateway: its state, its latest values, and how old they are.
+
+States are derived from the last good answer each time somebody looks, never kept.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+from zlib import crc32
+
+from sqlalchemy import ColumnElement, Row, Select, String, case, cast, func, or_, select
+
+from ..extensions import db
+from ..models import Account, Gateway, Heartbeat, Installation, Latest, PollState
+from ..profiles.base import State
+from .energy import day_of
+from .errors import NotFound
+from .gateways import visible_to
+from .heartbeats import AWAY_S
+from .polling import POLLER
+from .readings import TODAY
+
+LATE = timedelta(seconds=120)  # two missed polls at the 60 s interval
+LOST = timedelta(minutes=15)
+SILENT = timedelta(days=3)
+# a value older than this tells its age
+FRESH_S = 60
+# less than this is 0.0 kW on the screen: nothing flows
+NOTHING_W = 50.0
+
+PER_PAGE = 50
+
+
+class Link(StrEnum):
+    """How a gateway stands with us, by its last good answer."""
+
+    NEW = "new"
+    OK = "ok"
+    LATE = "late"
+    LOST = "lost"
+    SILENT = "silent"
+
+
+class Overall(StrEnum):
+    """正常動作中, 異常, 通信断, 未接続."""
+
+    OK = "ok"
+    FAULT = "fault"
+    LOST = "lost"
+    NEW = "new"
+
+
+class Age(NamedTuple):
+    """How old a value is: a number of "minute", "hour" or "day"."""
+
+    number: int
+    unit: str
+
+    @classmethod
+    def of(cls, seconds: float) -> Self | None:
+        """Return the age in the largest unit it fills; None for a value of this minute."""
+        if seconds < FRESH_S:
+            return None
+        if seconds < 3600:
+            return cls(int(seconds // 60), "minute")
+        if seconds < 2 * 86400:
+            return cls(int(seconds // 3600), "hour")
+        return cls(int(seconds // 86400), "day")
+
+
+def link_of(
+    taken_at: datetime | None,
+    now: datetime,
+    *,
+    beat_at: datetime | None = None,
+    back_at: datetime | None = None,
+) -> Link:
+    """Return a gateway's state by its last good answer.
+
+    `beat_at` is the poller's last sign of life, `back_at` the end of its last outage: time in which
+    nobody asked counts against no gateway.
+    """
+    if taken_at is None:
+        return Link.NEW
+    silent_for = asked_until(now, beat_at) - max(taken_at, back_at or taken_at)
+    if silent_for < LATE:
+        return Link.OK
+    if silent_for < LOST:
+        return Link.LATE
+    return Link.LOST if silent_for < SILENT else Link.SILENT
+
+
+def asked_until(now: datetime, beat_at: datetime | None) -> datetime:
+    """Return until when gateways were asked: now, unless the poller itself is away."""
+    return beat_at if beat_at and is_away(now, beat_at) else now
+
+
+def is_away(now: datetime, beat_at: datetime | None) -> bool:
+    """Tell whether the poller was at work once and is not now."""
+    return beat_at is not None and (now - beat_at).total_seconds() > AWAY_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """Everything the live screen shows of one gateway. Power in W, energy in Wh, None = unknown."""
+
+    id: int
+    public_id: str
+    site_name: str
+    zone: str
+    overall: Overall
+    link: Link
+    #: our own poller is away: what is shown stands still, and no gateway is to blame
+    service_is_away: bool
+    #: the gateway answers, but not yet since this installation was opened
+    is_waiting: bool
+    taken_at: datetime | None
+    age: Age | None
+    alarms: tuple[str, ...]
+    pv_w: float | None = None
+    load_w: float | None = None
+    sold_w: float | None = None
+    bought_w: float | None = None
+    battery_w: float | None = None
+    soc_pct: int | None = None
+    #: Wh since the site's midnight, by the columns of `Latest`
+    today: dict[str, float | None]
+    watched_until: datetime | None
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether the values may be called present ones."""
+        return self.link in (Link.OK, Link.LATE)
+
+    @property
+    def grid_w(self) -> float | None:
+        """Return what flows in from the grid; < 0 is sold."""
+        if self.sold_w is None or self.bought_w is None:
+            return None
+        return self.bought_w - self.sold_w
+
+    @property
+    def battery_does(self) -> str | None:
+        """Return "charge", "discharge" or "idle"."""
+        return _direction(self.battery_w, "discharge", "charge")
+
+    @property
+    def grid_does(self) -> str | None:
+        """Return "buy", "sell" or "idle"."""
+        return _direction(self.grid_w, "buy", "sell")
+
+    def tag(self, language: str) -> str:
+        """Return a text that is the same as long as the screen would look the same."""
+        moment = self.taken_at.timestamp() if self.taken_at else 0
+        shown = (moment, self.overall, self.link, self.age, self.today, language, self.is_waiting)
+        return f"{crc32(repr((*shown, self.service_is_away)).encode()):08x}"
+
+
+def _direction(w: float | None, positive: str, negative: str) -> str | None:
+    if w is None:
+        return None
+    if abs(w) < NOTHING_W:
+        return "idle"
+    return positive if w > 0 else negative
+
+
+def get_live(actor: Account, public_id: str, now: datetime, *, zone: str) -> Live:
+    """Return what the live screen shows of a gateway, by one statement.
+
+    `zone` is that of a site that has none of its own.
+
+    Raises:
+        NotFound: There is no such gateway, or none the actor may know of.
+    """
+    row = db.session.execute(_rows(actor).where(Gateway.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return _live(row, now, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One page of the gateways to choose from, those that need a look first."""
+
+    shown: list[Live]
+    found: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """Return how many pages there are; one if there is nothing."""
+        return max(1, -(-self.found // PER_PAGE))
+
+
+def list_live(
+    actor: Account, now: datetime, *, zone: str, search: str = "", page: int = 1
+) -> Choice:
+    """Return the gateways to choose from, worst first, then by name.
+
+    `search` finds in site name, gateway ID and address, every word of it.
+    """
+    found = [visible_to(actor), *_matches(search)]
+    count = db.session.scalar(
+        select(func.count()).select_from(Installation).join(Installation.gateway).where(*found)
+    )
+    page = min(max(page, 1), max(1, -(-(count or 0) // PER_PAGE)))
+    rows = db.session.execute(
+        _rows(actor)
+        .where(*found)
+        .order_by(_urgency(now), Installation.site_name, Installation.id)
+        .limit(PER_PAGE)
+        .offset((page - 1) * PER_PAGE)
+    )
+    return Choice([_live(row, now, zone) for row in rows], count or 0, page)
+
+
+def _rows(actor: Account) -> Select[*tuple[Any, ...]]:
+    """Select columns, not objects: tiles are asked for by every screen every few seconds."""
+    return (
+        select(
+            Gateway.id,
+            Gateway.public_id,
+            Installation.id.label("installation_id"),
+            Installation.site_name,
+            Installation.zone,
+            Installation.opened_at,
+            PollState.watched_until,
+            Heartbeat.at.label("beat_at"),
+            Heartbeat.back_at,
+            Latest.taken_at,
+            Latest.state,
+            Latest.alarms,
+            Latest.pv_now_w,
+            Latest.load_now_w,
+            Latest.sold_now_w,
+            Latest.bought_now_w,
+            Latest.battery_now_w,
+            Latest.soc_pct,
+            Latest.day,
+            Latest.installation_id.label("counted_for_id"),
+            *[getattr(Latest, column) for column in TODAY],
+        )
+        .select_from(Installation)
+        .join(Installation.gateway)
+        .outerjoin(Latest, Latest.gateway_id == Gateway.id)
+        .outerjoin(PollState, PollState.gateway_id == Gateway.id)
+        .outerjoin(Heartbeat, Heartbeat.name == POLLER)
+        .where(visible_to(actor))
+    )
+
+
+def _matches(search: str) -> list[ColumnElement[bool]]:
+    address = Installation.prefecture + Installation.city + Installation.street
+    return [
+        or_(
+            Installation.site_name.icontains(word, autoescape=True),
+            Gateway.public_id.icontains(word, autoescape=True),
+            address.icontains(word, autoescape=True),
+        )
+        for word in search.split()[:5]
+    ]
+
+
+def _urgency(now: datetime) -> ColumnElement[int]:
+    has_fault = or_(Latest.state == State.FAULT.value, cast(Latest.alarms, String) != "[]")
+    return case(
+        (Latest.taken_at.is_(None), 2),
+        (Latest.taken_at < now - LOST, 0),
+        (has_fault, 1),
+        else_=3,
+    )
+
+
+def _live(row: Row[Any], now: datetime, zone: str) -> Live:
+    link = link_of(row.taken_at, now, beat_at=row.beat_at, back_at=row.back_at)
+    site_zone = row.zone or zone
+    # what was there before belongs to whoever owned the gateway then
+    is_theirs = row.taken_at is not None and row.taken_at >= row.opened_at
+    alarms = tuple(row.alarms or ()) if is_theirs else ()
+    is_faulty = is_theirs and (bool(alarms) or row.state == State.FAULT.value)
+    if link is Link.NEW:
+        overall = Overall.NEW
+    elif link in (Link.LOST, Link.SILENT):
+        overall = Overall.LOST
+    else:
+        overall = Overall.FAULT if is_faulty else Overall.OK
+    knows_today = (
+        is_theirs
+        and row.counted_for_id == row.installation_id
+        and row.day == day_of(now, site_zone)[0]
+    )
+    return Live(
+        id=row.id,
+        public_id=row.public_id,
+        site_name=row.site_name,
+        zone=site_zone,
+        overall=overall,
+        link=link,
+        service_is_away=is_away(now, row.beat_at),
+        is_waiting=row.taken_at is not None and not is_theirs,
+        taken_at=row.taken_at if is_theirs else None,
+        age=Age.of((now - row.taken_at).total_seconds()) if is_theirs else None,
+        alarms=alarms,
+        pv_w=row.pv_now_w if is_theirs else None,
+        load_w=row.load_now_w if is_theirs else None,
+        sold_w=row.sold_now_w if is_theirs else None,
+        bought_w=row.bought_now_w if is_theirs else None,
+        battery_w=row.battery_now_w if is_theirs else None,
+        soc_pct=round(row.soc_pct) if is_theirs and row.soc_pct is not None else None,
+        today={column: getattr(row, column) if knows_today else None for column in TODAY},
+        watched_until=row.watched_until,
+    )
