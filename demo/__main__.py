@@ -76,9 +76,7 @@ def settle() -> tuple[Folder, dict[str, str]]:
     except OSError as error:
         raise Refused(f"Nothing can listen at {host}:{port}: {error.strerror}") from error
     if not free:
-        raise Refused(
-            f"Port {port} is taken by another program. Choose another: make run PORT=8001"
-        )
+        raise Refused(f"Port {port} is taken. Choose another one: make run PORT={port + 1}")
     folder = Folder(Path(os.environ.get("DATA_DIR") or "var"))
     if not folder.lock():
         raise Refused(f"A demo runs from {folder.data_dir} already. Stop it, or set DATA_DIR.")

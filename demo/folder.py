@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import json
+import os
 import secrets
 import socket
 from pathlib import Path
@@ -25,6 +26,8 @@ class Folder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
+        # a forked child would keep the folder taken after this process is gone
+        os.register_at_fork(after_in_child=self._lock.close)
         return True
 
     def read(self, name: str, default: Any) -> Any:

@@ -19,9 +19,15 @@ PATIENCE_S = 60
 
 def main(folder: Folder) -> None:
     """Wait, welcome, and look after the samples until told to stop."""
-    all_homes = homes.read(folder, int(os.environ["SIMULATOR_PORT"]))
+    parent = os.getppid()
     url = os.environ["BASE_URL"]
-    wait_until_all_answer()
+    all_homes = homes.read(folder, int(os.environ["SIMULATOR_PORT"]))
+    began, told = time.monotonic(), False
+    while (lacking := what_is_lacking()) and os.getppid() == parent:
+        if not told and time.monotonic() - began > PATIENCE_S:
+            told = True
+            print(f"Still waiting for: {', '.join(lacking)}", flush=True)
+        time.sleep(0.2)
     app = create_app()
     with app.app_context():
         seed.top_up(folder, all_homes, clock.now())
@@ -29,27 +35,24 @@ def main(folder: Folder) -> None:
         text = welcome(folder, url)
     (folder.path / "welcome.txt").write_text(text, "utf-8")
     print(text, flush=True)
-    while True:
+    while os.getppid() == parent:
         time.sleep(LOOK_EVERY_S)
         with app.app_context():
             for sample in seed.top_up(folder, all_homes, clock.now()):
                 print(f"A sample was registered. The next one:\n{line(sample, url)}", flush=True)
 
 
-def wait_until_all_answer() -> None:
-    """Wait for the portal with its workers and cron, the mail server and the homes."""
-    ready = f"http://127.0.0.1:{os.environ['PORT']}/healthz/ready"
-    began = time.monotonic()
-    told = False
-    while True:
-        lacking = [*not_ready(ready), *silent("inbox", "MAIL_PORT")]
-        lacking += silent("simulator", "SIMULATOR_PORT")
-        if not lacking:
-            return
-        if not told and time.monotonic() - began > PATIENCE_S:
-            told = True
-            print(f"Still waiting for: {', '.join(lacking)}", flush=True)
-        time.sleep(0.2)
+def what_is_lacking() -> list[str]:
+    """Return what does not answer: a part of the portal, the mail server, the homes."""
+    lacking = not_ready(f"http://{portal()}:{os.environ['PORT']}/healthz/ready")
+    lacking += silent("inbox", "MAIL_PORT")
+    return lacking + silent("simulator", "SIMULATOR_PORT")
+
+
+def portal() -> str:
+    """Return the address at which the portal listens, as this machine reaches it."""
+    host = os.environ["HOST"]
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
 
 
 def not_ready(url: str) -> list[str]:
