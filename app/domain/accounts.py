@@ -7,9 +7,11 @@ from sqlalchemy import select
 from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation
-from . import mail, normalise
+from . import mail, normalise, tokens
 from .errors import Rejected
 
+# what limits count
+FORGOTTEN_ID = "forgotten-id"
 # the longest password that is looked at: one of a megabyte costs more to fold than to hash
 LONGEST_TYPED = 1024
 
@@ -80,7 +82,7 @@ def remind_of_id(public_id: str, phone: str, *, now: datetime) -> None:
     mail.queue(
         "forgotten_id",
         account.email if account else "",
-        key=f"forgotten-id-{normalise.gateway_id(public_id)[:12]}-{now:%Y%m%dT%H%M%S%f}",
+        key=f"forgotten-id-{tokens.new_token()}",
         language=account.language if account else "ja",
         now=now,
         account=account.id if account else 0,

@@ -18,6 +18,9 @@ from .errors import Rejected
 
 # what the signed URL is for
 PURPOSE = "password-reset"
+# what limits count
+CHANGE = "change-password"
+FORGOTTEN = "forgotten-password"
 PasswordRule = Literal["manual", "modern"]
 RULES: tuple[PasswordRule, ...] = ("manual", "modern")
 
@@ -40,7 +43,7 @@ class PasswordLength(WeakPassword):
 class WrongPassword(Rejected):
     """Refuse to change a password for somebody who does not know it."""
 
-    field = "current"
+    field = "current_password"
     message = _("現在のパスワードが正しくありません。もう一度ご確認ください。")
 
 
@@ -101,6 +104,8 @@ def change(
 ) -> None:
     """Change the password of who is signed in; every other session ends, and a mail tells it.
 
+    The caller has counted the attempt (`limits.spend`); this takes it back.
+
     Raises:
         WrongPassword: `current` is not the present one.
         WeakPassword: The rule does not allow the new one.
@@ -110,6 +115,8 @@ def change(
     if not hasher.verify(account.password_hash, current[: accounts.LONGEST_TYPED]):
         raise WrongPassword
     check(new, rule=rule)
+    limits.forgive(CHANGE, [f"address:{network_address}"])
+    limits.clear(CHANGE, [accounts.limit_subject(account.email)])
     _set(account, new, network_address=network_address, now=now)
     sessions.end_all(account, now, but=session)
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, select, update
 
 from ..extensions import db, hasher
-from ..models import Account, Session
+from ..models import Account as Account  # blueprints name the types of what they get
+from ..models import Session as Session
 from . import accounts, audit, limits, tokens
 
 ACTION = "sign-in"

@@ -1,11 +1,26 @@
 """What a good password is."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import passwords
-from app.domain.passwords import CommonPassword, PasswordLength, WeakPassword
+from app.domain import passwords, sessions, tokens
+from app.domain.passwords import (
+    CommonPassword,
+    PasswordLength,
+    ResetUrlDead,
+    WeakPassword,
+    WrongPassword,
+)
+from app.extensions import db
+from app.models import PasswordReset, Session
+from app.transaction import transaction
+from tests.factories import PASSWORD, CustomerFactory
+
+NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("password", ["Hinata88", "aB3-----", "Ab3" + "x" * 13, "Ａｂ３ｘｘｘｘｘ"])
@@ -61,3 +76,58 @@ def test_any_text_is_judged(password: str) -> None:
             passwords.check(password, rule=rule)
         except (WeakPassword, CommonPassword):
             continue
+
+
+def session_of(app: Flask, email: str) -> Session:
+    return sessions.sign_in(email, PASSWORD, network_address="192.0.2.1", browser="", now=NOW)
+
+
+def test_changing_a_password_needs_the_present_one_and_a_good_new_one(app: Flask) -> None:
+    with app.app_context(), transaction():
+        CustomerFactory(email="taro@example.org")
+        session = session_of(app, "taro@example.org")
+        for current, new, refusal in (
+            ("Wrong-88", "Komorebi7", WrongPassword),
+            (PASSWORD, "komorebi", WeakPassword),
+            (PASSWORD, "Passw0rd", CommonPassword),
+        ):
+            with pytest.raises(refusal):
+                passwords.change(
+                    session, current, new, rule="manual", network_address="192.0.2.1", now=NOW
+                )
+
+
+def test_a_reset_url_is_judged_before_the_password(app: Flask) -> None:
+    with app.app_context(), transaction():
+        CustomerFactory(email="taro@example.org")
+        passwords.request_reset("taro@example.org", hours=2, now=NOW)
+        row = db.session.query(PasswordReset).one()
+        signed = tokens.sign("secret", passwords.PURPOSE, row.id, row.url_nonce)
+
+        def reset(signed: str, new: str, now: datetime = NOW) -> None:
+            passwords.reset(
+                "secret", signed, new, rule="manual", network_address="192.0.2.1", now=now
+            )
+
+        with pytest.raises(WeakPassword):
+            reset(signed, "komorebi")
+        with pytest.raises(CommonPassword):
+            reset(signed, "Passw0rd")
+        with pytest.raises(ResetUrlDead):
+            reset("forged", "komorebi")
+        with pytest.raises(ResetUrlDead):
+            reset(signed, "Komorebi7", NOW + timedelta(hours=2))
+        reset(signed, "Komorebi7")
+    with app.app_context(), pytest.raises(ResetUrlDead):
+        passwords.find_reset("secret", signed, now=NOW)
+
+
+def test_a_reset_url_of_an_account_that_was_locked_since_is_dead(app: Flask) -> None:
+    with app.app_context(), transaction():
+        taro = CustomerFactory(email="taro@example.org")
+        passwords.request_reset("taro@example.org", hours=2, now=NOW)
+        row = db.session.query(PasswordReset).one()
+        taro.locked_at = NOW
+        signed = tokens.sign("secret", passwords.PURPOSE, row.id, row.url_nonce)
+        with pytest.raises(ResetUrlDead):
+            passwords.find_reset("secret", signed, now=NOW)

@@ -8,9 +8,8 @@ from flask_login import current_user
 
 from ... import clock
 from ...domain import sessions
-from ...domain.sessions import Lifetime, Lifetimes
+from ...domain.sessions import Account, Lifetime, Lifetimes
 from ...extensions import login
-from ...models import Account
 from ...transaction import transaction
 from ..context import settings
 from ..forms import KEPT_PAGE

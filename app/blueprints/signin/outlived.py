@@ -22,8 +22,8 @@ from flask_login import login_required
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from ...domain import sessions
+from ...domain.sessions import Session
 from ...extensions import lazy_gettext as _
-from ...models import Session
 from ..forms import KEPT_PAGE
 from ..paths import is_ours, is_page, local_path, referring_path
 
