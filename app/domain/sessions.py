@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, select, update
 
 from ..extensions import db, hasher
-from ..models import Account as Account  # blueprints name the types of what they get
-from ..models import Session as Session
+from ..models import Account, Session
 from . import accounts, audit, limits, tokens
+
+# blueprints know no tables, but name the types of what they are given
+AccountRow = Account
+SessionRow = Session
 
 ACTION = "sign-in"
 # how exact `last_seen_at` is: a live page polls every few seconds

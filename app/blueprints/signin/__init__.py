@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from ... import clock
 from ...domain import sessions
-from ...domain.sessions import Account, Lifetime, Lifetimes
+from ...domain.sessions import AccountRow, Lifetime, Lifetimes
 from ...extensions import login
 from ...transaction import transaction
 from ..context import settings
@@ -21,7 +21,7 @@ bp = Blueprint("signin", __name__)
 login.session_protection = None
 
 
-def load_signed_in(token: str) -> Account | None:
+def load_signed_in(token: str) -> AccountRow | None:
     """Return who is signed in with this session token; `g.signed_in` holds the session."""
     chosen = settings()
     lifetimes = Lifetimes(

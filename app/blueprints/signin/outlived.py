@@ -22,7 +22,7 @@ from flask_login import login_required
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from ...domain import sessions
-from ...domain.sessions import Session
+from ...domain.sessions import SessionRow
 from ...extensions import lazy_gettext as _
 from ..forms import KEPT_PAGE
 from ..paths import is_ours, is_page, local_path, referring_path
@@ -104,7 +104,7 @@ def unpack(packed: str | None) -> Outlived | None:
     return Outlived(local_path(page), [(name, value) for name, value in fields], owner_id)
 
 
-def keep(outlived: Outlived | None, signed_in: Session) -> str | None:
+def keep(outlived: Outlived | None, signed_in: SessionRow) -> str | None:
     """Keep the fields with the new session, in the caller's transaction; return their page."""
     if outlived is None or outlived.owner_id not in (None, signed_in.account_id):
         return None
