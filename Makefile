@@ -17,6 +17,8 @@ run: .venv/installed $(CATALOG).mo ## run the whole portal with a simulated home
 	@exec $(BIN)/python -m demo
 
 install: .venv/installed $(CATALOG).mo ## install what a deployment needs into .venv
+	@# who runs the portal may not write here
+	$(BIN)/python -m compileall -q .venv/lib app
 
 test: .venv/installed-dev $(CATALOG).mo ## the whole suite, few random examples, under 3 minutes
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not drill"

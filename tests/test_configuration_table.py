@@ -19,6 +19,15 @@ def shown(default: Any) -> str:
     return str(default)
 
 
+def test_the_example_for_a_deployment_names_settings_that_exist() -> None:
+    text = (ROOT / "deploy" / "hidamari.env.example").read_text("utf-8")
+    names = set(re.findall(r"^([A-Z0-9_]+)=", text, re.MULTILINE))
+    configuration = (ROOT / "deploy" / "gunicorn.conf.py").read_text("utf-8")
+    gunicorn = set(re.findall(r"""environ\.get\(["'](\w+)""", configuration))
+    assert names - gunicorn <= {name.upper() for name in Settings.model_fields}
+    assert gunicorn <= names
+
+
 def test_every_setting_stands_in_the_readme_with_its_default() -> None:
     rows = ROW.findall((ROOT / "README.md").read_text("utf-8"))
     table = [(name, default) for name, default, _words in rows]
