@@ -1,5 +1,5 @@
-"""The activation screens."""
+"""本登録: what the URL of the mail 【アカウント仮登録のお知らせ】 opens."""
 
-from flask import Blueprint
+from .views import bp
 
-bp = Blueprint("activation", __name__, url_prefix="/activation")
+__all__ = ["bp"]
