@@ -1,5 +1,97 @@
-"""The manage screens."""
+"""管理・登録サイト: the main menu, and pages that say what is still to come."""
 
-from flask import Blueprint
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from ...domain.errors import NotFound
+from ...extensions import lazy_gettext as _
+from ...extensions import login
 
 bp = Blueprint("manage", __name__, url_prefix="/manage")
+
+
+@dataclass(frozen=True)
+class Coming:
+    """Something that is not built yet: what it will be, and what serves meanwhile."""
+
+    title: object
+    text: object
+    meanwhile: object
+    picture: str
+    is_public: bool = False
+
+
+COMING = {
+    "gateway-registration": Coming(
+        _("ゲートウェイの登録"),
+        _(
+            "2台目以降のゲートウェイを、お手元の用紙のゲートウェイIDとパスワードで登録できるようになります。"
+        ),
+        _("用紙は、なくさないように保管しておいてください。登録するまで、パスワードは有効です。"),
+        "gateway",
+    ),
+    "gateways": Coming(
+        _("ゲートウェイ情報の照会・編集"),
+        _(
+            "登録済みのゲートウェイを探し、設置先の名前や住所を確認したり、変更したりできるようになります。"
+        ),
+        _("登録済みのゲートウェイの状態は、モニタリングサイトでご覧いただけます。"),
+        "search",
+    ),
+    "maintenance": Coming(
+        _("保守を任せる販売店様の管理"),
+        _(
+            "販売店様の販売店IDと電話番号を入力して、機器の保守を任せたり、解除したりできるようになります。"
+        ),
+        _(
+            "保守を任せたい販売店様には、販売店IDと電話番号をお確かめのうえ、用紙の枠にお控えください。"
+        ),
+        "tools",
+    ),
+    "dealers": Coming(
+        _("販売店様のご登録"),
+        _(
+            "販売店様の情報を登録すると、販売店IDが発行され、お客様から機器の保守を任されるようになります。"
+        ),
+        _(
+            "ご登録の開始まで、しばらくお待ちください。お急ぎの販売店様は、お問い合わせ窓口へご連絡ください。"
+        ),
+        "tools",
+        is_public=True,
+    ),
+    "eco": Coming(
+        _("エコ活サークル"),
+        _(
+            "ご自宅で使った太陽光の電気に応じてポイントがたまる仕組みに、メインメニューから申し込めるようになります。"
+        ),
+        _("お申し込みの受け付けが始まりましたら、メインメニューでご案内します。"),
+        "leaf",
+        is_public=True,
+    ),
+}
+
+
+@bp.get("", strict_slashes=False)
+@login_required
+def menu() -> str:
+    """Show the main menu."""
+    return render_template("manage/menu.html")
+
+
+@bp.get("/coming/<name>")
+def coming(name: str) -> ResponseReturnValue:
+    """Say what will stand here one day.
+
+    Raises:
+        NotFound: Nothing of that name will.
+    """
+    page = COMING.get(name)
+    if page is None:
+        raise NotFound
+    if not (page.is_public or current_user.is_authenticated):
+        answer: ResponseReturnValue = login.unauthorized()
+        return answer
+    return render_template("manage/coming.html", page=page)

@@ -1,0 +1,68 @@
+"""The main menu, and the pages that say what is still to come."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.blueprints.manage import COMING
+from app.transaction import transaction
+from tests.factories import CustomerFactory
+from tests.signing_in import sign_in
+
+
+@pytest.fixture
+def taro(app: Flask, client: FlaskClient) -> FlaskClient:
+    with app.app_context(), transaction():
+        CustomerFactory(email="taro@example.org", family_name="山田", given_name="太郎")
+    return sign_in(client, "taro@example.org")
+
+
+def test_the_main_menu_names_every_way_on(taro: FlaskClient) -> None:
+    page = taro.get("/manage").get_data(as_text=True)
+    for words in (
+        "メインメニュー",
+        "ゲートウェイの管理",
+        "ゲートウェイの登録",
+        "ゲートウェイ情報の照会・編集",
+        "保守を任せる販売店様の管理",
+        "お客様情報",
+        "エコ活サークル",
+        "商品マニュアル",
+        "山田 太郎 様",
+    ):
+        assert words in page
+
+
+def test_every_way_on_leads_somewhere(taro: FlaskClient) -> None:
+    page = taro.get("/manage").get_data(as_text=True)
+    cards = re.findall(r'class="menu-card" href="([^"]+)"', page)
+    assert len(cards) == 7
+    for path in cards:
+        assert taro.get(path).status_code == 200
+
+
+def test_a_stranger_is_asked_to_sign_in(client: FlaskClient) -> None:
+    for path in ("/manage", "/manage/coming/gateways", "/manage/coming/maintenance"):
+        answer = client.get(path)
+        assert answer.status_code == 302
+        assert answer.location.startswith("/sign-in")
+
+
+@pytest.mark.parametrize("name", list(COMING))
+def test_what_comes_later_says_so_and_leads_back(taro: FlaskClient, name: str) -> None:
+    page = taro.get(f"/manage/coming/{name}").get_data(as_text=True)
+    assert "ただいま準備中です" in page
+    assert 'href="/manage"' in page
+
+
+@pytest.mark.parametrize("name", ["dealers", "eco"])
+def test_newcomers_may_read_what_comes_for_them(client: FlaskClient, name: str) -> None:
+    page = client.get(f"/manage/coming/{name}")
+    assert page.status_code == 200
+    assert 'href="/register"' in page.get_data(as_text=True)
+
+
+def test_what_will_never_come_is_not_found(taro: FlaskClient) -> None:
+    assert taro.get("/manage/coming/nonsense").status_code == 404
