@@ -1,5 +1,30 @@
-"""The manual screens."""
+"""商品マニュアル: a public page made of Markdown files that the operator may replace."""
 
-from flask import Blueprint
+from flask import Blueprint, render_template
+from flask_babel import get_locale
+
+from ...domain import texts
+from ...domain.errors import NotFound
+from ..context import settings
+from .chapters import Chapter, chapters
 
 bp = Blueprint("manual", __name__, url_prefix="/manual")
+
+
+@bp.get("", strict_slashes=False)
+def show() -> str:
+    """Show the manual in the reader's language.
+
+    Raises:
+        NotFound: The content folder holds none.
+    """
+    text = texts.read(settings().content_dir / "manual", "manual", str(get_locale()))
+    if text is None:
+        raise NotFound
+    return render_template("manual/show.html", chapters=_filled(text))
+
+
+def _filled(text: str) -> list[Chapter]:
+    chosen = settings()
+    names = {**chosen.names, "REGISTRATION_URL_DAYS": str(chosen.registration_url_days)}
+    return chapters(texts.fill(text, names))
