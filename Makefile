@@ -51,11 +51,11 @@ lock: .venv/installed-dev ## pin what requirements*.in ask for, newest versions
 
 # bytecode is written as modules are first imported, not for all of them now: half the time
 .venv/installed: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -r requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -r requirements-dev.txt
 	@touch $@
 
 $(CATALOG).mo: $(CATALOG).po | .venv/installed
