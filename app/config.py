@@ -185,6 +185,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_DOMAIN": cookie_domain(settings),
         "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_max_days_customer),
+        # the cookie lives as long as a session may at most: no need to write it anew each time
+        "SESSION_REFRESH_EACH_REQUEST": False,
         # a dashboard that was open for hours must still be able to POST
         "WTF_CSRF_TIME_LIMIT": None,
         "BABEL_DEFAULT_LOCALE": "ja",
