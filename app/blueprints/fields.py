@@ -119,7 +119,7 @@ class PrefectureField(SelectField):
             **of_form,
         )
         self.example = None
-        self.width = "s"
+        self.width = "m"
 
 
 def _prefectures() -> list[tuple[str, str]]:
