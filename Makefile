@@ -31,7 +31,7 @@ check: .venv/installed-dev ## lint, types, layers, templates, translations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint app/templates --lint --quiet
+	$(BIN)/djlint app/templates app/mailing --lint --quiet
 	$(BIN)/python scripts/translations.py check
 
 bench: .venv/installed-dev $(CATALOG).mo ## measure against the bare libraries, write bench/latest.json
