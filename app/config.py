@@ -184,6 +184,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_DOMAIN": cookie_domain(settings),
+        # else the answer to a poll could overwrite the cookie of a sign-in in another tab
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_max_days_customer),
         # the cookie lives as long as a session may at most: no need to write it anew each time
         "SESSION_REFRESH_EACH_REQUEST": False,

@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from ..extensions import UtcDateTime, db
 from ..extensions import lazy_gettext as _
 from ..models import FailureCount
+from .clearing import delete_some
 from .errors import Rejected
 
 # a day without a failure wipes the slate
@@ -95,15 +96,12 @@ def clear(action: str, subjects: Sequence[str]) -> None:
     )
 
 
-def forget_old(now: datetime) -> None:
-    """Delete the counts that no longer say anything."""
-    db.session.execute(
-        delete(FailureCount)
-        .where(
-            FailureCount.last_failure_at <= now - DECAY,
-            or_(FailureCount.blocked_until.is_(None), FailureCount.blocked_until <= now),
-        )
-        .execution_options(synchronize_session=False)
+def clear_old(now: datetime) -> int:
+    """Delete some of the counts that no longer say anything; return how many."""
+    return delete_some(
+        FailureCount,
+        FailureCount.last_failure_at <= now - DECAY,
+        or_(FailureCount.blocked_until.is_(None), FailureCount.blocked_until <= now),
     )
 
 

@@ -14,6 +14,7 @@ from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, PasswordReset, Session
 from . import accounts, audit, limits, mail, sessions, tokens
+from .clearing import delete_some
 from .errors import Rejected
 
 # what the signed URL is for
@@ -208,6 +209,12 @@ def reset(
     limits.clear(sessions.ACTION, [accounts.limit_subject(account.email)])
     _set(account, new, network_address=network_address, now=now)
     sessions.end_all(account, now)
+
+
+def clear_old(now: datetime) -> int:
+    """Delete some of the requests whose URL ran out a week ago; return how many."""
+    # no mail waits that long for its mail server
+    return delete_some(PasswordReset, PasswordReset.expires_at <= now - timedelta(days=7))
 
 
 def _set(account: Account, new: str, *, network_address: str, now: datetime) -> None:

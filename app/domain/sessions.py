@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select, update
 from ..extensions import db, hasher
 from ..models import Account, Session
 from . import accounts, audit, limits, tokens
+from .clearing import delete_some
 
 # blueprints know no tables, but name the types of what they are given
 AccountRow = Account
@@ -161,6 +162,11 @@ def kept_form(session: Session, page: str) -> list[tuple[str, str]]:
 def drop_kept_form(session: Session) -> None:
     """Forget the kept fields: the form was sent, or left for another."""
     session.kept_form = None
+
+
+def clear_old(now: datetime, *, longest: timedelta) -> int:
+    """Delete some of the sessions that began too long ago to be open; return how many."""
+    return delete_some(Session, Session.began_at <= now - longest)
 
 
 def _end(*which: ColumnElement[bool], now: datetime) -> None:

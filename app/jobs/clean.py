@@ -1,12 +1,13 @@
 """Clear away what has had its time, in small steps that nobody waits for."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from flask import current_app
 
 from .. import clock
 from ..config import Settings
-from ..domain import drafts, registrations
+from ..domain import drafts, limits, passwords, registrations, sessions
 from ..transaction import transaction
 from .context import in_app
 
@@ -17,6 +18,7 @@ Step = Callable[[], int]
 def clear_expired() -> None:
     """Delete drafts after a day, and registrations 30 days after they expired or were superseded.
 
+    With them go sessions, requests for passwords and counts of failures that are long over.
     At least once: a second run finds nothing left to do.
     """
     for step in _steps(current_app.extensions["settings"]):
@@ -31,6 +33,12 @@ def _steps(settings: Settings) -> Iterator[Step]:
     # drafts name registrations: they go first
     yield lambda: drafts.clear_old(now, keep_hours=settings.draft_keep_hours)
     yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
+    longest = timedelta(
+        days=max(settings.session_max_days_customer, settings.session_max_days_staff)
+    )
+    yield lambda: sessions.clear_old(now, longest=longest)
+    yield lambda: passwords.clear_old(now)
+    yield lambda: limits.clear_old(now)
 
 
 def _commit(step: Step) -> int:

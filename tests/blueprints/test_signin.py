@@ -331,6 +331,13 @@ def test_a_page_that_polls_keeps_its_session_alive(
     assert not is_in(client)
 
 
+def test_a_poll_writes_no_cookie(client: FlaskClient, taro: int) -> None:
+    """Or its answer, late, would undo what another tab did meanwhile."""
+    sign_in(client, TARO)
+    client.get("/account/")
+    assert "Set-Cookie" not in client.get("/account/").headers
+
+
 def test_staff_are_asked_again_after_half_a_day(
     app: Flask, client: FlaskClient, clock: time_machine.Traveller
 ) -> None:

@@ -131,3 +131,12 @@ def test_a_reset_url_of_an_account_that_was_locked_since_is_dead(app: Flask) -> 
         signed = tokens.sign("secret", passwords.PURPOSE, row.id, row.url_nonce)
         with pytest.raises(ResetUrlDead):
             passwords.find_reset("secret", signed, now=NOW)
+
+
+def test_requests_of_a_week_ago_are_deleted(app: Flask) -> None:
+    with app.app_context(), transaction():
+        passwords.request_reset("taro@example.org", hours=2, now=NOW)
+        passwords.request_reset("taro@example.org", hours=3, now=NOW)
+        passwords.clear_old(NOW + timedelta(days=7, hours=2))
+    with app.app_context():
+        assert db.session.query(PasswordReset).one().expires_at == NOW + timedelta(hours=3)

@@ -221,3 +221,12 @@ def test_a_kept_form_belongs_to_its_page_and_goes_with_the_session(app: Flask, t
         sessions.end(session(), NOW)
     with app.app_context():
         assert db.session.query(Session).one().kept_form is None
+
+
+def test_sessions_of_long_ago_are_deleted(app: Flask, taro: int) -> None:
+    begin(app, "taro@example.org")
+    late = begin(app, "taro@example.org", at=NOW + timedelta(days=1))
+    with app.app_context(), transaction():
+        sessions.clear_old(NOW + timedelta(days=90), longest=timedelta(days=90))
+    with app.app_context():
+        assert db.session.query(Session).one().token_hash == tokens.digest(late)

@@ -7,12 +7,18 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain import drafts, registrations
+from app.domain import drafts, limits, passwords, registrations, sessions
 from app.extensions import db
 from app.jobs.clean import clear_expired
-from app.models import Registration, RegistrationDraft
+from app.models import (
+    FailureCount,
+    PasswordReset,
+    Registration,
+    RegistrationDraft,
+    Session,
+)
 from app.transaction import transaction
-from tests.factories import RegistrationFactory, SheetFactory
+from tests.factories import CustomerFactory, RegistrationFactory, SheetFactory
 
 
 def test_everything_old_goes_in_several_steps_and_the_rest_stays(
@@ -33,4 +39,21 @@ def test_everything_old_goes_in_several_steps_and_the_rest_stays(
         clear_expired()
     with app.app_context():
         for model in (Registration, RegistrationDraft):
+            assert db.session.scalar(select(func.count()).select_from(model)) == 1
+
+
+def test_what_signing_in_left_behind_goes_too(app: Flask) -> None:
+    now = clock.now()
+    with app.app_context(), transaction():
+        taro = CustomerFactory()
+        for days in (99, 1):
+            then = now - timedelta(days=days)
+            sessions.begin(taro, network_address="192.0.2.1", browser="", now=then)
+            passwords.request_reset(taro.email, hours=2, now=then)
+            subjects = [f"account:{days}"]
+            limits.spend("sign-in", subjects, now=then + timedelta(hours=9), free=5, delay_max_s=9)
+    with app.app_context():
+        clear_expired()
+    with app.app_context():
+        for model in (Session, PasswordReset, FailureCount):
             assert db.session.scalar(select(func.count()).select_from(model)) == 1

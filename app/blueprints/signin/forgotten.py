@@ -41,31 +41,31 @@ def forgot_password() -> ResponseReturnValue:
 def reset_password(signed: str) -> ResponseReturnValue:
     """Set a new password by the URL of the mail."""
     form = NewPasswordForm()
-    secret_key = str(current_app.secret_key)
+    secret_key, now, status = str(current_app.secret_key), clock.now(), 200
     try:
-        if request.method == "GET":
-            passwords.find_reset(secret_key, signed, now=clock.now())
-            return render_template("signin/reset_password.html", form=form)
-        if form.validate():
-            with transaction():
-                passwords.reset(
-                    secret_key,
-                    signed,
-                    form.typed("password"),
-                    rule=settings().password_rule,
-                    network_address=client_address(),
-                    now=clock.now(),
+        account = passwords.find_reset(secret_key, signed, now=now).account
+        if request.method == "POST":
+            status = 422
+            if form.validate():
+                with transaction():
+                    passwords.reset(
+                        secret_key,
+                        signed,
+                        form.typed("password"),
+                        rule=settings().password_rule,
+                        network_address=client_address(),
+                        now=now,
+                    )
+                flash(
+                    _("新しいパスワードを設定しました。新しいパスワードでログインしてください。"),
+                    "success",
                 )
-            flash(
-                _("新しいパスワードを設定しました。新しいパスワードでログインしてください。"),
-                "success",
-            )
-            return redirect(url_for("signin.login"), code=303)
+                return redirect(url_for("signin.login"), code=303)
     except ResetUrlDead as refusal:
         return render_template("signin/reset_dead.html", message=str(refusal)), 410
     except Rejected as refusal:
-        form.show_rejection(refusal)
-    return render_template("signin/reset_password.html", form=form), 422
+        status = form.show_rejection(refusal)
+    return render_template("signin/reset_password.html", form=form, account=account), status
 
 
 @bp.route("/forgotten-id", methods=["GET", "POST"])
