@@ -15,15 +15,14 @@ from markupsafe import Markup
 
 from ..config import Settings
 from ..domain import sheet_passwords, terms, texts
-from ..domain.provisioning import Provisioned
-from ..models import Gateway
+from ..domain.provisioning import Box, Provisioned
 
 # sizes of the terms on the back (sheet.css): full-width characters a line, lines of both columns
 TERMS_SIZES = {"large": (26, 102), "medium": (30, 119), "small": (34, 134), "tiny": (40, 172)}
 
 
 def render_sheet(
-    gateway: Gateway,
+    gateway: Box,
     password: str,
     *,
     version: int = 1,

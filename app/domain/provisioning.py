@@ -23,6 +23,8 @@ PUBLIC_ID = regex(r"[0-9A-Z]{12}")
 LOOKED_UP_AT_ONCE = 1000
 
 Words = object  # a lazy translation
+# edges name the type without knowing tables
+Box = Gateway
 
 
 @dataclass(frozen=True)

@@ -26,5 +26,8 @@ def show() -> str:
 
 def _filled(text: str) -> list[Chapter]:
     chosen = settings()
-    names = {**chosen.names, "REGISTRATION_URL_DAYS": str(chosen.registration_url_days)}
+    names = chosen.names | {
+        "REGISTRATION_URL_DAYS": str(chosen.registration_url_days),
+        "SESSION_IDLE_DAYS_CUSTOMER": str(chosen.session_idle_days_customer),
+    }
     return chapters(texts.fill(text, names))
