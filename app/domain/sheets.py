@@ -104,9 +104,7 @@ def get_standing(sheet_id: int | None, *, account: Account | None = None) -> She
     return sheet
 
 
-def record_attempt(
-    public_id: str, *, proved: bool, network_address: str, now: datetime
-) -> None:
+def record_attempt(public_id: str, *, proved: bool, network_address: str, now: datetime) -> None:
     """Write down one try to prove a sheet: operators see them, no gateway is ever locked."""
     db.session.add(
         ClaimAttempt(
