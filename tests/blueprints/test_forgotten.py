@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from app.domain import tokens
 from app.extensions import db
+from app.mailing.letters import LETTERS, Desk, Gone
 from app.models import AuditEntry, OutboxMail, PasswordReset
 from app.transaction import transaction
 from tests.factories import (
@@ -285,3 +286,13 @@ def test_asking_for_an_id_again_and_again_makes_wait(
     refused = client.post("/forgotten-id", data={"gateway_id": "hdm00000abcd", "phone": "1"})
     assert refused.status_code == 429
     assert 'value="hdm00000abcd"' in refused.text
+
+
+def test_a_mail_for_nobody_is_never_written(app: Flask, client: FlaskClient, home: int) -> None:
+    ask(client, "nobody@example.org")
+    client.post("/forgotten-id", data={"gateway_id": "HDM00000NONE", "phone": "03-1234-5678"})
+    desk = Desk(NOW, lambda *_: "signed", lambda *_, **__: "url")
+    assert [mail.to for mail in mails(app)] == ["", ""]
+    for mail in mails(app):
+        with app.app_context(), pytest.raises(Gone):
+            LETTERS[mail.template](mail, desk)
