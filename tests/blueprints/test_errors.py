@@ -42,35 +42,33 @@ def app(app: Flask) -> Flask:
     return app
 
 
-@pytest.mark.parametrize(
-    ("how", "status", "words"),
-    [
-        ("400", 400, "うまく受け取れませんでした"),
-        ("403", 403, "このページはご覧いただけません"),
-        ("404", 404, "ページが見つかりません"),
-        ("stranger", 404, "ページが見つかりません"),
-        ("405", 405, "このページは直接開けません"),
-        ("413", 413, "送られたデータが大きすぎます"),
-        ("418", 418, "うまく受け取れませんでした"),
-        ("429", 429, "少しお待ちください"),
-        ("500", 500, "申し訳ありません。こちらの不具合です"),
-        ("bug", 500, "申し訳ありません。こちらの不具合です"),
-        ("502", 502, "申し訳ありません。こちらの不具合です"),
-        ("503", 503, "ただいまつながりにくくなっています"),
-        ("database", 503, "ただいまつながりにくくなっています"),
-        ("queue", 503, "ただいまつながりにくくなっています"),
-    ],
-)
-def test_every_failure_is_a_page_with_a_way_on(
-    client: FlaskClient, how: str, status: int, words: str
-) -> None:
-    page = client.get(f"/fail/{how}")
-    assert page.status_code == status
-    assert f'<h1 class="page__heading">{words}</h1>' in page.text
-    assert "button--primary" in page.text
-    assert "Error" not in page.text
-    english = client.get(f"/fail/{how}", headers={"Accept-Language": "en"})
-    assert english.status_code == status
+FAILURES = [
+    ("400", 400, "うまく受け取れませんでした"),
+    ("403", 403, "このページはご覧いただけません"),
+    ("404", 404, "ページが見つかりません"),
+    ("stranger", 404, "ページが見つかりません"),
+    ("405", 405, "このページは直接開けません"),
+    ("413", 413, "送られたデータが大きすぎます"),
+    ("418", 418, "うまく受け取れませんでした"),
+    ("429", 429, "少しお待ちください"),
+    ("500", 500, "申し訳ありません。こちらの不具合です"),
+    ("bug", 500, "申し訳ありません。こちらの不具合です"),
+    ("502", 502, "申し訳ありません。こちらの不具合です"),
+    ("503", 503, "ただいまつながりにくくなっています"),
+    ("database", 503, "ただいまつながりにくくなっています"),
+    ("queue", 503, "ただいまつながりにくくなっています"),
+]
+
+
+def test_every_failure_is_a_page_with_a_way_on(client: FlaskClient) -> None:
+    for how, status, words in FAILURES:
+        page = client.get(f"/fail/{how}")
+        assert page.status_code == status, how
+        assert f'<h1 class="page__heading">{words}</h1>' in page.text, how
+        assert "button--primary" in page.text, how
+        assert "Error" not in page.text, how
+        english = client.get(f"/fail/{how}", headers={"Accept-Language": "en"})
+        assert english.status_code == status, how
 
 
 def test_a_page_that_does_not_exist_leads_to_the_menu_when_signed_in(
