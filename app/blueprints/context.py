@@ -9,6 +9,7 @@ from flask_babel import get_locale
 from markupsafe import Markup
 
 from ..config import Settings
+from .words import say_quickly
 
 
 def settings() -> Settings:
@@ -47,4 +48,5 @@ def give_context(app: Flask) -> None:
     def context() -> dict[str, Any]:
         return {"settings": settings(), "locale": str(get_locale() or "ja")}
 
+    say_quickly(app)
     app.jinja_env.filters.update(time=show_time, day=show_date, kilo=show_kilo)

@@ -10,9 +10,9 @@ from ..models import Account, Gateway, Installation
 from .errors import NotFound
 
 
-def visible_to(actor: Account) -> ColumnElement[bool]:
+def visible_to(actor_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition under which an installation is the actor's to see: its open ones."""
-    return and_(Installation.account_id == actor.id, Installation.closed_at.is_(None))
+    return and_(Installation.account_id == actor_id, Installation.closed_at.is_(None))
 
 
 def get_visible(actor: Account, public_id: str) -> Installation:
@@ -40,11 +40,11 @@ def _visible(actor: Account) -> Select[*tuple[Any, ...]]:
         select(Installation)
         .join(Installation.gateway)
         .options(contains_eager(Installation.gateway))
-        .where(visible_to(actor))
+        .where(visible_to(actor.id))
     )
 
 
 def count_visible(actor: Account) -> int:
     """Return how many gateways the actor may see."""
-    counted = select(func.count()).select_from(Installation).where(visible_to(actor))
+    counted = select(func.count()).select_from(Installation).where(visible_to(actor.id))
     return db.session.scalar(counted) or 0
