@@ -21,10 +21,10 @@ install: .venv/installed $(CATALOG).mo ## install what a deployment needs into .
 	$(BIN)/python -m compileall -q .venv/lib app
 
 test: .venv/installed-dev $(CATALOG).mo ## the whole suite, few random examples, under 3 minutes
-	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not drill"
+	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not drill"
 
 test-deep: .venv/installed-dev $(CATALOG).mo ## the suite with many random examples, and the fault drills
-	HYPOTHESIS_PROFILE=deep $(PYTEST)
+	HYPOTHESIS_PROFILE=many $(PYTEST)
 
 check: .venv/installed-dev ## lint, types, layers, templates, translations
 	$(BIN)/ruff check .

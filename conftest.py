@@ -1,3 +1,3 @@
-"""What every test run has: a queue server, the number of random examples, a last word."""
+"""What every test run has: a queue server and a last word."""
 
-pytest_plugins = ("tests.hypothesis_profiles", "tests.missing", "tests.valkey")
+pytest_plugins = ("tests.missing", "tests.valkey")
