@@ -176,7 +176,9 @@ class _Step(NamedTuple):
                 bound = self._bound(at, before["moved"], seen_at)
                 counted = self._fallen(stood, seen, bound) if seen < stood else None
                 if counted is None:
-                    self._emit_powered(before.get("spare", []))
+                    # what power says of the time after it, the counter will say
+                    spare = before.get("spare", [])
+                    self._emit_powered(part for part in spare if part[1] <= seen_at)
                 else:
                     self.pieces.append(Piece(self.quantity, at, seen_at, counted, "counter"))
                 after["wh"], after["at"], after["moved"] = seen, seen_at, seen_at
@@ -222,7 +224,8 @@ class _Step(NamedTuple):
         spare = list(after.get("spare", []))
         if powered:
             start, end, more = powered
-            if spare and spare[-1][1] == start:
+            # one that ends where the doubt began stays apart: it may be all that counts
+            if spare and spare[-1][1] == start and after.get("doubt", (None,))[0] != start:
                 first, _, sofar = spare.pop()
                 start, more = first, sofar + more
             spare.append((start, end, more))

@@ -164,6 +164,16 @@ def test_a_jump_that_is_confirmed_counts_nothing_and_its_interval_comes_from_pow
     assert [(piece.wh, piece.method) for piece in pieces] == [(50, "power"), (40, "counter")]
 
 
+def test_power_speaks_for_a_jump_only_up_to_the_jump() -> None:
+    samples = [
+        (0, counted(1000, 3000)),
+        (1, counted(9000, 3000)),
+        (2, counted(None, 3000)),
+        (3, counted(9040, 3000)),
+    ]
+    assert [(piece.wh, piece.method) for piece in run(samples)] == [(50, "power"), (40, "counter")]
+
+
 def test_a_confirmed_jump_without_power_leaves_its_interval_unknown() -> None:
     (piece,) = run([(0, counted(1000)), (1, counted(9000)), (2, counted(9040))])
     assert (piece.start, piece.wh) == (at(1).timestamp(), 40)
