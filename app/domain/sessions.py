@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 
 from ..extensions import db, hasher
 from ..models import Account, Session
@@ -96,11 +97,7 @@ def begin(account: Account, *, network_address: str, browser: str, now: datetime
 
 def find(token: str, *, now: datetime, lifetimes: Lifetimes) -> Session | None:
     """Return the session of a token with its account, by one query, if both are still good."""
-    session = db.session.scalar(
-        select(Session).where(
-            Session.token_hash == tokens.digest(token), Session.ended_at.is_(None)
-        )
-    )
+    session = db.session.scalar(_open(), {"token_hash": tokens.digest(token)})
     if session is None or not session.account.may_sign_in:
         return None
     lifetime = lifetimes.of(session.account)
@@ -108,6 +105,14 @@ def find(token: str, *, now: datetime, lifetimes: Lifetimes) -> Session | None:
         return None
     session.account.session_token = token
     return session
+
+
+@cache
+def _open() -> Select[tuple[Session]]:
+    """Build the statement once: every request runs it, and building it costs half as much again."""
+    return select(Session).where(
+        Session.token_hash == bindparam("token_hash"), Session.ended_at.is_(None)
+    )
 
 
 def owner_id(token: str) -> int | None:
