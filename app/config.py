@@ -46,6 +46,13 @@ class Settings(BaseSettings):
     eco_support_hours: str = "平日 10:00–16:00"
     eco_support_mail: str = "eco@example.org"
     eco_device_series: str = "HDM-"
+    # what readers of English see; without one, the name above
+    service_name_en: str = "Remote Monitoring Service"
+    operator_name_en: str = "Hidamari Service Co., Ltd."
+    support_hours_en: str = "Mon–Fri 9:00–17:00 (Japan time)"
+    sheet_heading_en: str = "For customers: gateway for multi-battery storage systems"
+    eco_programme_name_en: str = "Eco Life Circle"
+    eco_support_hours_en: str = "Mon–Fri 10:00–16:00 (Japan time)"
     content_dir: Path = Path(__file__).parent / "content"
 
     # Mail
@@ -135,6 +142,11 @@ class Settings(BaseSettings):
         return url
 
     @property
+    def names_by_language(self) -> dict[str, dict[str, str]]:
+        """Return the names content files may mention, for each language."""
+        return {language: self.in_language(language).names for language in ("ja", "en")}
+
+    @property
     def names(self) -> dict[str, str]:
         """Return the names a content file may mention, such as `{SERVICE_NAME}`."""
         named = (
@@ -148,6 +160,22 @@ class Settings(BaseSettings):
             "eco_support_mail",
         )
         return {name.upper(): getattr(self, name) for name in named}
+
+    def in_language(self, language: str) -> Self:
+        """Return the settings whose names readers of `language` ("ja" or "en") understand.
+
+        A default English name stands for the default Japanese one only: where the operator has
+        given a name of its own and no English one, everybody reads that.
+        """
+        if language != "en":
+            return self
+        own = self.model_fields_set
+        english = {
+            name: getattr(self, f"{name}_en")
+            for name in type(self).model_fields
+            if f"{name}_en" in type(self).model_fields and (f"{name}_en" in own or name not in own)
+        }
+        return self.model_copy(update=english)
 
     @property
     def hosts(self) -> list[str]:
@@ -179,7 +207,9 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not settings.database.startswith("sqlite")},
         "TRUSTED_HOSTS": settings.hosts,
         "MAX_CONTENT_LENGTH": 1024 * 1024,
-        "SESSION_COOKIE_NAME": "__Host-hidamari" if https and not cookie_domain(settings) else "hidamari",
+        "SESSION_COOKIE_NAME": "__Host-hidamari"
+        if https and not cookie_domain(settings)
+        else "hidamari",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": https,
@@ -201,8 +231,12 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         # tests have a mail server of their own; nothing is ever sent into the void and called sent
         "MAIL_SUPPRESS_SEND": False,
         "MAIL_DEFAULT_SENDER": (settings.service_name, settings.mail_from),
-        "RATELIMIT_STORAGE_URI": "memory://" if settings.testing else settings.redis_url or "redis://localhost:6379/0",
-        "RATELIMIT_STORAGE_OPTIONS": {} if settings.testing else {"socket_connect_timeout": 1, "socket_timeout": 2},
+        "RATELIMIT_STORAGE_URI": "memory://"
+        if settings.testing
+        else settings.redis_url or "redis://localhost:6379/0",
+        "RATELIMIT_STORAGE_OPTIONS": {}
+        if settings.testing
+        else {"socket_connect_timeout": 1, "socket_timeout": 2},
         "RATELIMIT_DEFAULT": settings.rate_limit,
         "RATELIMIT_HEADERS_ENABLED": False,
         "RATELIMIT_ENABLED": True,

@@ -34,7 +34,7 @@ def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime
     with transaction():
         # ready means that workers were seen since this start
         db.session.execute(delete(Heartbeat).where(Heartbeat.name.startswith("queue:")))
-        terms.publish_folder(settings.content_dir / "terms", settings.names, now)
+        terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, now)
         # the simulator may have another port than last time
         for home in homes:
             db.session.execute(

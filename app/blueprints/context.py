@@ -1,6 +1,7 @@
 """What every template may use."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,16 @@ def settings() -> Settings:
     """Return the settings of the running application."""
     found: Settings = current_app.extensions["settings"]
     return found
+
+
+def spoken() -> Settings:
+    """Return the settings with the names in the language of this page."""
+    return _spoken(settings(), str(get_locale() or "ja"))
+
+
+@lru_cache(maxsize=8)
+def _spoken(chosen: Settings, language: str) -> Settings:
+    return chosen.in_language(language)
 
 
 def show_time(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
@@ -46,7 +57,7 @@ def give_context(app: Flask) -> None:
 
     @app.context_processor
     def context() -> dict[str, Any]:
-        return {"settings": settings(), "locale": str(get_locale() or "ja")}
+        return {"settings": spoken(), "locale": str(get_locale() or "ja")}
 
     say_quickly(app)
     app.jinja_env.filters.update(time=show_time, day=show_date, kilo=show_kilo)

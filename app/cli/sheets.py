@@ -84,7 +84,9 @@ def _width(row: str) -> float:
 def _campaign(settings: Settings, language: str) -> str:
     """Return the title of the campaign that runs: the first line of its text, or nothing."""
     text = texts.read(settings.content_dir, "campaign", language) or ""
-    return texts.fill(text.strip().partition("\n")[0].lstrip("# "), settings.names)
+    return texts.fill(
+        text.strip().partition("\n")[0].lstrip("# "), settings.in_language(language).names
+    )
 
 
 def write_sheets(

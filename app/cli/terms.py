@@ -32,7 +32,9 @@ def publish(effective: datetime | None) -> None:
     begin = effective.replace(tzinfo=zone) if effective else clock.now()
     try:
         with transaction():
-            versions = rules.publish_folder(settings.content_dir / "terms", settings.names, begin)
+            versions = rules.publish_folder(
+                settings.content_dir / "terms", settings.names_by_language, begin
+            )
             for version in versions:
                 since = version.effective_at.astimezone(zone)
                 click.echo(

@@ -100,11 +100,11 @@ def publish(
 
 
 def publish_folder(
-    folder: Path, names: Mapping[str, str], effective_at: datetime
+    folder: Path, names: Mapping[str, Mapping[str, str]], effective_at: datetime
 ) -> list[TermsVersion]:
     """Publish every version a folder holds as `service-1.ja.md` and `service-1.en.md`.
 
-    `names` go into the text before it is kept: what is agreed to is kept word by word. Versions
+    `names` go, by language, into the text before it is kept: what is agreed to is kept word by word. Versions
     that were published already stay as they are.
 
     Raises:
@@ -119,8 +119,8 @@ def publish_folder(
         publish(
             kind,
             version,
-            body_ja=_load(folder, f"{kind}-{version}.ja.md", names),
-            body_en=_load(folder, f"{kind}-{version}.en.md", names),
+            body_ja=_load(folder, f"{kind}-{version}.ja.md", names["ja"]),
+            body_en=_load(folder, f"{kind}-{version}.en.md", names["en"]),
             effective_at=effective_at,
         )
         for kind, version in versions

@@ -57,7 +57,7 @@ def write(
         recipients=[mailbox(row.to)],
         body=letter.text,
         html=letter.html,
-        sender=f'"{quote(settings.service_name)}" <{settings.mail_from}>',
+        sender=f'"{quote(settings.in_language(row.language).service_name)}" <{settings.mail_from}>',
         date=now.timestamp(),
         # no answering machine answers a machine (RFC 3834)
         extra_headers={"Auto-Submitted": "auto-generated"},
@@ -76,7 +76,7 @@ def compose(
     with force_locale(language):
         words = {
             **LETTERS[row.template](row, Desk(now=now, sign=sign, link=links(settings))),
-            "settings": settings,
+            "settings": settings.in_language(language),
             "locale": language,
         }
         subject, text = render(row.template, "txt", words)

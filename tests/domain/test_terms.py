@@ -69,12 +69,12 @@ def test_the_texts_that_come_with_the_portal_are_published_with_its_names(
     app: Flask, settings: Settings
 ) -> None:
     with app.app_context(), transaction():
-        terms.publish_folder(settings.content_dir / "terms", settings.names, NOW)
+        terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, NOW)
     with app.app_context():
         version = terms.current("service", NOW)
     for language in ("ja", "en"):
         body = terms.body(version, language)
-        assert settings.operator_name in body
+        assert settings.in_language(language).operator_name in body
         assert "{" not in body
         assert "<h2>" in texts.render(body)
 
@@ -82,10 +82,10 @@ def test_the_texts_that_come_with_the_portal_are_published_with_its_names(
 def test_terms_in_one_language_are_not_published(app: Flask, tmp_path: Path) -> None:
     with app.app_context(), transaction():
         with pytest.raises(FileNotFoundError):
-            terms.publish_folder(tmp_path, {}, NOW)
+            terms.publish_folder(tmp_path, {"ja": {}, "en": {}}, NOW)
         (tmp_path / "service-1.ja.md").write_text("本文")
         with pytest.raises(FileNotFoundError):
-            terms.publish_folder(tmp_path, {}, NOW)
+            terms.publish_folder(tmp_path, {"ja": {}, "en": {}}, NOW)
 
 
 @pytest.mark.parametrize(

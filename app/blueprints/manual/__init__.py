@@ -5,7 +5,7 @@ from flask_babel import get_locale
 
 from ...domain import texts
 from ...domain.errors import NotFound
-from ..context import settings
+from ..context import settings, spoken
 from .chapters import Chapter, chapters
 
 bp = Blueprint("manual", __name__, url_prefix="/manual")
@@ -25,7 +25,7 @@ def show() -> str:
 
 
 def _filled(text: str) -> list[Chapter]:
-    chosen = settings()
+    chosen = spoken()
     names = chosen.names | {
         "REGISTRATION_URL_DAYS": str(chosen.registration_url_days),
         "SESSION_IDLE_DAYS_CUSTOMER": str(chosen.session_idle_days_customer),

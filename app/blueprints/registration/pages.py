@@ -11,7 +11,7 @@ from ...domain import drafts, normalise, people, terms, texts
 from ...domain.registrations import TERMS_KIND
 from ...extensions import network_address
 from ...transaction import transaction
-from ..context import settings
+from ..context import settings, spoken
 from .wizard import bp, gateway_named, present_draft, remember, step_url
 
 
@@ -21,7 +21,7 @@ def campaign() -> str | Response:
     text = texts.read(settings().content_dir, "campaign", str(get_locale()))
     if text is None:
         return redirect(step_url("start"))
-    body = texts.render(texts.fill(text, settings().names))
+    body = texts.render(texts.fill(text, spoken().names))
     return render_template("registration/campaign.html", body=body, next_url=step_url("start"))
 
 
