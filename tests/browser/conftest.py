@@ -22,7 +22,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height": 900}}
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 READY_S = 60
@@ -49,6 +51,20 @@ class Demo:
 
     url: str
     data_dir: Path
+
+    taken: list[str] = field(default_factory=list)
+
+    def take_sample(self, *, within_s: float = 20) -> dict[str, str]:
+        """Return an unregistered gateway, ID and password, that no other journey takes."""
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            for sample in json.loads((self.data_dir / "demo" / "samples.json").read_text()):
+                if sample["id"] not in self.taken:
+                    self.taken.append(sample["id"])
+                    found: dict[str, str] = sample
+                    return found
+            time.sleep(0.2)
+        raise AssertionError("the demo has no unregistered gateway left")
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Return the delivered mails to an address, oldest first."""
@@ -155,7 +171,9 @@ class Visitor:
         """Assert that the page breaks no rule of accessibility and never scrolls sideways."""
         self.page.evaluate(AXE.read_text())
         # what animates in is measured once it stands
-        self.page.evaluate("() => Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations !== Infinity).map(a => a.finished))")
+        self.page.evaluate(
+            "() => Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations !== Infinity).map(a => a.finished))"
+        )
         found = self.page.evaluate(
             "() => axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})"
         )
