@@ -147,13 +147,11 @@ def wake_after_commit(name: str) -> None:
 class Hasher:
     """Hash and verify passwords with argon2; its cost is bound by `create_app`."""
 
-    def __init__(self) -> None:
-        self.init(time_cost=3, memory_kib=65536)
-
     def init(self, *, time_cost: int, memory_kib: int) -> None:
         """Set the cost (passes, KiB) and make a hash to verify against where there is none."""
         self._argon2 = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
-        self._nobodys: str | None = None
+        # made now: at the first verification it would cost a second hash, which can be timed
+        self._nobodys = self._argon2.hash(token_urlsafe())
 
     def hash(self, password: str) -> str:
         """Return the argon2id hash of `password`, normalised so that every keyboard agrees."""
@@ -161,10 +159,8 @@ class Hasher:
 
     def verify(self, known: str | None, password: str) -> bool:
         """Tell whether `password` matches. No hash at all takes the same work and is False."""
-        if known is None:
-            self._nobodys = self._nobodys or self._argon2.hash(token_urlsafe())
         try:
-            self._argon2.verify(known or self._nobodys or "", normalize("NFKC", password))
+            self._argon2.verify(known or self._nobodys, normalize("NFKC", password))
         except (VerificationError, InvalidHashError):
             return False
         return known is not None

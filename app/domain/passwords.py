@@ -72,6 +72,9 @@ def check(password: str, *, rule: PasswordRule) -> None:
         WeakPassword: The rule does not allow it.
         CommonPassword: It stands on the list of common ones, in whatever case.
     """
+    if len(password) > accounts.LONGEST_TYPED:
+        # no password at all, but enough combining marks to fold for minutes
+        raise PasswordLength if rule == "modern" else WeakPassword
     folded = normalize("NFKC", password)
     if any("\ud800" <= sign <= "\udfff" for sign in folded):
         # half a character: no browser sends it, and no hash takes it

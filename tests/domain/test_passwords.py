@@ -49,6 +49,16 @@ def test_the_modern_rule_refuses_for_length_alone(password: str) -> None:
         passwords.check(password, rule="modern")
 
 
+@pytest.mark.parametrize("rule", passwords.RULES)
+def test_half_a_megabyte_is_refused_before_it_is_folded(
+    rule: passwords.PasswordRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # folding sorts marks by insertion: so many of them would keep a processor for minutes
+    monkeypatch.setattr(passwords, "normalize", lambda *_: pytest.fail("it was folded"))
+    with pytest.raises(WeakPassword):
+        passwords.check("Ab3" + "\u0301\u0323" * 125_000, rule=rule)
+
+
 @pytest.mark.parametrize(
     "password", ["Passw0rd", "PASSword123", "1Qaz2Wsx", "Ｐａｓｓｗ０ｒｄ", "Sakura2026"]
 )
