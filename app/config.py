@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -118,6 +119,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _no_secret_by_default(self) -> Self:
+        if self.demo and self.base_url.startswith("https://"):
+            # it shows every mail and every sheet to whoever asks
+            raise ValueError("DEMO must not be set where BASE_URL begins with https://")
         if not (self.demo or self.testing):
             if len(self.secret_key) < 32:
                 raise ValueError("SECRET_KEY must be set, 32 characters or more, outside the demo")
@@ -201,24 +205,26 @@ def flask_config(settings: Settings) -> dict[str, Any]:
     """Return what Flask and its extensions read, derived from the typed settings."""
     https = settings.base_url.startswith("https://")
     return {
-        "SECRET_KEY": settings.secret_key or "only-for-the-demo-and-for-tests",
+        # the demo keeps one of its own; a test, or whoever forgot, gets one that nobody knows
+        "SECRET_KEY": settings.secret_key or token_urlsafe(32),
         "TESTING": settings.testing,
         "SQLALCHEMY_DATABASE_URI": settings.database,
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not settings.database.startswith("sqlite")},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_pre_ping": not settings.database.startswith("sqlite"),
+            # errors end in logs, and what a statement was given are names, hashes, mail addresses
+            "hide_parameters": True,
+        },
         "TRUSTED_HOSTS": settings.hosts,
         "MAX_CONTENT_LENGTH": 1024 * 1024,
-        "SESSION_COOKIE_NAME": "__Host-hidamari"
-        if https and not cookie_domain(settings)
-        else "hidamari",
+        "SESSION_COOKIE_NAME": _cookie_name(settings),
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_DOMAIN": cookie_domain(settings),
-        # else the answer to a poll could overwrite the cookie of a sign-in in another tab
+        # else the answer to a poll could overwrite the cookie of a sign-in in another tab; it
+        # lives as long as a session may at most, so nothing is gained by writing it anew
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_max_days_customer),
-        # the cookie lives as long as a session may at most: no need to write it anew each time
-        "SESSION_REFRESH_EACH_REQUEST": False,
         # a dashboard that was open for hours must still be able to POST
         "WTF_CSRF_TIME_LIMIT": None,
         "BABEL_DEFAULT_LOCALE": "ja",
@@ -241,6 +247,13 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_HEADERS_ENABLED": False,
         "RATELIMIT_ENABLED": True,
     }
+
+
+def _cookie_name(settings: Settings) -> str:
+    """Return the cookie's name, whose prefix has browsers see to its flags."""
+    if not settings.base_url.startswith("https://"):
+        return "hidamari"
+    return "__Secure-hidamari" if cookie_domain(settings) else "__Host-hidamari"
 
 
 def cookie_domain(settings: Settings) -> str | None:

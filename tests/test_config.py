@@ -1,6 +1,9 @@
 """Typed settings."""
 
-from app.config import Settings
+import pytest
+from pydantic import ValidationError
+
+from app.config import Settings, flask_config
 
 
 def named(**given: str) -> Settings:
@@ -19,3 +22,32 @@ def test_a_name_of_the_operators_own_wins_over_a_default_english_one() -> None:
     assert own.service_name == "ひかり見守り"
     both = named(service_name="ひかり見守り", service_name_en="Hikari Watch").in_language("en")
     assert both.service_name == "Hikari Watch"
+
+
+def test_no_error_of_the_database_tells_the_values_it_was_asked_with() -> None:
+    # they are names, addresses, hashes, the halves of single-use URLs; errors end in logs
+    assert flask_config(named())["SQLALCHEMY_ENGINE_OPTIONS"]["hide_parameters"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "__Host-hidamari"),
+        # __Host- takes no domain
+        ({"session_cookie_domain": "example.org"}, "__Secure-hidamari"),
+        ({"base_url": "http://localhost:8000"}, "hidamari"),
+    ],
+)
+def test_the_cookies_name_promises_what_its_flags_do(given: dict[str, str], name: str) -> None:
+    made = flask_config(named(**{"base_url": "https://portal.example.org", **given}))
+    assert made["SESSION_COOKIE_NAME"] == name
+    assert made["SESSION_COOKIE_SECURE"] is (name != "hidamari")
+
+
+def test_the_demo_which_shows_every_mail_is_never_the_real_portal() -> None:
+    with pytest.raises(ValidationError, match="DEMO"):
+        Settings(_env_file=None, demo=True, base_url="https://portal.example.org")  # type: ignore[call-arg]
+
+
+def test_a_secret_that_was_not_set_is_random() -> None:
+    assert flask_config(named())["SECRET_KEY"] != flask_config(named())["SECRET_KEY"]
