@@ -27,6 +27,7 @@ CHROMIUM = (
 )
 SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height": 900}}
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 READY_S = 60
 
 
@@ -65,6 +66,19 @@ class Demo:
                     return found
             time.sleep(0.2)
         raise AssertionError("the demo has no unregistered gateway left")
+
+    def simulator(self, *command: str) -> None:
+        """Give the simulated homes a command, such as "offline", ID."""
+        ports = json.loads((self.data_dir / "demo" / "ports.json").read_text())
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "simulator", "ctl"),
+                *("--control-port", str(ports["simulator-control"]), *command),
+            ],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Return the delivered mails to an address, oldest first."""
@@ -172,11 +186,11 @@ class Visitor:
         self.page.evaluate(AXE.read_text())
         # what animates in is measured once it stands
         self.page.evaluate(
-            "() => Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations !== Infinity).map(a => a.finished))"
+            "() => Promise.all(document.getAnimations()"
+            ".filter(one => one.effect.getTiming().iterations !== Infinity)"
+            ".map(one => one.finished))"
         )
-        found = self.page.evaluate(
-            "() => axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})"
-        )
+        found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
         told = [
             f"{rule['id']}: {rule['help']} — {node['html'][:160]}"
             for rule in found["violations"]
