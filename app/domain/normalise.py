@@ -79,7 +79,8 @@ def postal_code(text: str) -> str:
 
 def gateway_id(text: str) -> str:
     """Return a gateway's ID in capitals, without hyphens and spaces."""
-    return line(text).translate(_NOT_DIGITS).upper()
+    # once more: a mark that stood behind a space may now join its letter
+    return line(line(text).translate(_NOT_DIGITS).upper())
 
 
 def phone(text: str) -> str:
