@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, false, or_, select, true, update
+from sqlalchemy import CursorResult, delete, or_, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
@@ -59,8 +59,9 @@ def register(
     """Turn a draft, as it was `seen`, into a registration with its consent and its mail.
 
     A draft that was registered already changes nothing. An address that belongs to an account
-    gets the same rows for the same work, but born superseded: they claim nothing, supersede
-    nobody, and the mail says to sign in.
+    gets the same rows for the same work, but born superseded: they claim nothing, and the mail
+    says to sign in. Earlier registrations end all the same: else whoever holds a sheet could ask
+    about any address, and see by whether one's own earlier URL still works who is a customer.
 
     Raises:
         DraftChanged: The draft is not the one that was seen.
@@ -75,7 +76,7 @@ def register(
     sheet = sheets.get_standing(draft.sheet_id)
     account_id = db.session.scalar(select(Account.id).where(Account.email == entry.email))
     claims = account_id is None
-    _supersede(sheet.gateway_id, now, really=claims)
+    _supersede(sheet.gateway_id, now)
     registration = Registration(
         **asdict(entry),
         language=language,
@@ -114,15 +115,14 @@ def _agreed_version(draft: RegistrationDraft, now: datetime) -> TermsVersion:
     return version
 
 
-def _supersede(gateway_id: int, now: datetime, *, really: bool) -> None:
-    """End the gateway's earlier registrations, whose URLs die. Not `really` is the same work."""
+def _supersede(gateway_id: int, now: datetime) -> None:
+    """End the gateway's earlier registrations, whose URLs die."""
     db.session.execute(
         update(Registration)
         .where(
             Registration.gateway_id == gateway_id,
             Registration.completed_at.is_(None),
             Registration.superseded_at.is_(None),
-            true() if really else false(),
         )
         .values(superseded_at=now)
         .execution_options(synchronize_session=False)

@@ -25,8 +25,9 @@ def provisioned(app: Flask) -> None:
 
 @pytest.fixture
 def strict(app: Flask, client: FlaskClient) -> FlaskClient:
-    """Give a browser that must send its CSRF token."""
+    """Give a browser that must send its CSRF token, and says which site its forms are of."""
     app.config["WTF_CSRF_ENABLED"] = True
+    client.environ_base["HTTP_ORIGIN"] = "http://localhost"
     return client
 
 
@@ -94,6 +95,22 @@ def test_a_draft_somebody_else_sent_is_theirs_no_longer(app: Flask) -> None:
     theirs = hidden(agree(attacker))
     victim.post("/register/form", data=theirs | FILLED)
     assert attacker.get("/register/form").location == "/register/terms"
+
+
+@pytest.mark.parametrize("sender", [{"Origin": "https://evil.example.net"}, {"Origin": "null"}, {}])
+@pytest.mark.parametrize("step", ["/register/form", "/register/confirm", "/register/terms"])
+def test_a_form_of_another_site_puts_neither_words_nor_drafts_before_a_visitor(
+    app: Flask, strict: FlaskClient, step: str, sender: dict[str, str]
+) -> None:
+    planted = hidden(agree(strict)) | FILLED
+    victim = app.test_client()
+    page = victim.post(step, data=planted, headers=sender)
+    assert page.status_code == 400
+    assert "山田" not in page.text
+    assert planted["draft"] not in page.text
+    # nor is it theirs now: the one who has it still has it
+    assert strict.get("/register/form").status_code == 200
+    assert victim.get("/register/form").location == "/register/terms"
 
 
 def test_a_limiter_that_is_away_lets_nothing_through_and_keeps_the_form(

@@ -157,14 +157,15 @@ def test_two_who_register_the_same_gateway_at_once_leave_one_open(ready: Flask) 
     assert ended.count(None) == 1
 
 
-def test_a_known_address_claims_nothing_and_supersedes_nobody(ready: Flask) -> None:
+def test_a_known_address_claims_nothing_but_ends_what_was_there_as_any_address_does(ready: Flask) -> None:
     register(ready, begin(ready), replace(ENTRY, email="other@example.org"))
     with ready.app_context(), transaction():
         CustomerFactory(email=ENTRY.email)
     register(ready, begin(ready), now=NOW + DAY)
     with ready.app_context():
         other, known = db.session.scalars(select(Registration).order_by(Registration.id))
-        assert other.superseded_at is None
+        # the holder of the other URL must not see by it that this address is a customer's
+        assert other.superseded_at == NOW + DAY
         assert known.superseded_at == NOW + DAY
         mail = db.session.scalars(select(OutboxMail).filter_by(to=ENTRY.email)).one()
         assert mail.template == "registration_known_address"

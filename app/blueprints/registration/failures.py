@@ -13,6 +13,7 @@ from ...domain.terms import NothingPublished
 from ...extensions import db
 from ...extensions import lazy_gettext as _
 from .. import errors
+from ..paths import is_ours
 from .confirmation import show_confirmation
 from .entry import show_form
 from .forms import RegistrationForm
@@ -26,7 +27,10 @@ Answer = tuple[str, int] | Response
 
 @bp.errorhandler(CSRFError)
 def outlived_its_session(_error: CSRFError) -> Answer:
-    """Show the step again, filled, with a button that works."""
+    """Show the step again, filled, with a button that works, if a page of ours sent it."""
+    if not is_ours():
+        # another site's form must not put its words, or its draft, before a visitor of ours
+        return errors.page(400, too_late=True)
     notice = _("画面を開いてから時間がたちました。お手数ですが、もう一度ボタンを押してください。")
     return _again(400, notice)
 
