@@ -19,7 +19,7 @@ from tests.databases import Databases
 # few random examples in `make test`, many in `make test-deep`
 QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 hypothesis_settings.register_profile("few", max_examples=25, **QUIET)  # type: ignore[arg-type]
-hypothesis_settings.register_profile("many", max_examples=1000, **QUIET)  # type: ignore[arg-type]
+hypothesis_settings.register_profile("many", max_examples=250, **QUIET)  # type: ignore[arg-type]
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
