@@ -12,8 +12,8 @@ from secure import (
 )
 
 
-def send_headers(app: Flask, *, https: bool) -> None:
-    """Send a strict CSP and its companions with every answer that does not bring its own CSP."""
+def of_every_answer(*, https: bool) -> dict[str, str]:
+    """Return a strict CSP and its companions."""
     policy = (
         ContentSecurityPolicy()
         .default_src("'none'")
@@ -28,7 +28,7 @@ def send_headers(app: Flask, *, https: bool) -> None:
         .base_uri("'none'")
         .frame_ancestors("'none'")
     )
-    headers = dict(
+    return dict(
         Secure(
             csp=policy,
             hsts=StrictTransportSecurity().max_age(31536000).include_subdomains()
@@ -40,6 +40,11 @@ def send_headers(app: Flask, *, https: bool) -> None:
             xfo=XFrameOptions().deny(),
         ).header_items()
     )
+
+
+def send_headers(app: Flask, *, https: bool) -> None:
+    """Send them with every answer that does not bring its own; `assets` does so for files."""
+    headers = of_every_answer(https=https)
 
     @app.after_request
     def add_headers(response: Response) -> Response:

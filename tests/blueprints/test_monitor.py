@@ -249,3 +249,23 @@ def test_the_language_of_the_account_is_that_of_the_tiles(app: Flask, client: Fl
     client.post("/language/", data={"language": "en"})
     answer = client.get(f"/monitor/{public_id}/tiles", headers={"HX-PTag": tag})
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("public_id", ["%00DM100000001", "HDM10000000%EF", "hdm100000001"])
+@pytest.mark.parametrize("part", ["", "/tiles"])
+def test_what_is_no_gateway_id_is_not_found_on_any_database(
+    app: Flask, client: FlaskClient, public_id: str, part: str
+) -> None:
+    add_home(app)
+    sign_in(client, "taro@example.org")
+    assert client.get(f"/monitor/{public_id}{part}").status_code == 404
+
+
+def test_whatever_is_searched_for_is_only_searched_for(app: Flask, client: FlaskClient) -> None:
+    add_home(app)
+    add_home(app, public_id="HDM100000002")
+    sign_in(client, "taro@example.org")
+    for words in ("%00", "%ED%A0%80", "%25", "%27%22%3B--", "%E2%80%AE" * 50):
+        assert client.get(f"/monitor/choices?q={words}&page=9999999999999999999").status_code == 200
+    # as people type it: in full width
+    assert "家 2" in client.get("/monitor/choices?q=%EF%BC%92").text

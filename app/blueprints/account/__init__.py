@@ -28,7 +28,7 @@ def show() -> str:
 def password() -> ResponseReturnValue:
     """Change one's password."""
     form = PasswordForm()
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("account/password.html", form=form)
     if not form.validate():
         return render_template("account/password.html", form=form), 422

@@ -57,7 +57,7 @@ def set_password(signed: str) -> ResponseReturnValue:
     if agreement is None:
         return redirect(url_for("activation.open", signed=signed), code=303)
     form = ActivationForm()
-    if request.method == "GET":
+    if request.method != "POST":
         return _password(registration, form)
     if not form.validate():
         return _password(registration, form), 422

@@ -9,7 +9,8 @@ from flask_login import current_user, login_required
 
 from ... import clock
 from ...config import Settings
-from ...domain import gateways, live, polling
+from ...domain import gateways, live, normalise, people, polling
+from ...domain.errors import NotFound
 from ...domain.live import Choice, Live
 from ...domain.polling import Pace
 from ...extensions import limiter
@@ -57,7 +58,7 @@ def choices() -> str:
 
 def find() -> tuple[Choice, str]:
     """Return the page of gateways asked for, and the words that were searched for."""
-    search = request.args.get("q", "")[:100].strip()
+    search = normalise.line(request.args.get("q", ""))[:100]
     choice = live.list_live(
         current_user,
         clock.now(),
@@ -70,7 +71,7 @@ def find() -> tuple[Choice, str]:
 
 # whoever is signed in may watch many screens at once, from behind one address
 @bp.get(f"/{GATEWAY}/tiles")
-@limiter.exempt
+@limiter.free
 @login_required
 def tiles(gateway_id: str) -> ResponseReturnValue:
     """Return all that changes on the live screen, or 304 if it looks as it did."""
@@ -82,7 +83,14 @@ def tiles(gateway_id: str) -> ResponseReturnValue:
 
 
 def look(gateway_id: str) -> Live:
-    """Return what a gateway's live screen shows, and note that somebody watches it."""
+    """Return what a gateway's live screen shows, and note that somebody watches it.
+
+    Raises:
+        NotFound: There is no such gateway, or none who is signed in may know of.
+    """
+    if not people.is_gateway_id(gateway_id):
+        # PostgreSQL takes no NUL, not even to look for it
+        raise NotFound
     chosen, now = settings(), clock.now()
     shown = live.get_live(current_user, gateway_id, now, zone=chosen.site_zone)
     watched_for = timedelta(seconds=chosen.watched_for_s)

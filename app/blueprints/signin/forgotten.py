@@ -20,7 +20,7 @@ from .limited import client_address, spend
 def forgot_password() -> ResponseReturnValue:
     """Mail a URL for a new password."""
     form = ForgottenPasswordForm()
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template(
             "signin/forgot_password.html", form=form, sent="sent" in request.args
         )
@@ -72,7 +72,7 @@ def reset_password(signed: str) -> ResponseReturnValue:
 def forgot_id() -> ResponseReturnValue:
     """Mail the user ID to the registered address."""
     form = ForgottenIdForm()
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("signin/forgot_id.html", form=form, sent="sent" in request.args)
     if not form.validate():
         return render_template("signin/forgot_id.html", form=form), 422

@@ -53,13 +53,13 @@ def turn_away() -> ResponseReturnValue | None:
     None means that a form was sent which no htmx asked for.
     """
     if "HX-Request" in request.headers:
-        if request.method == "GET":
+        if request.method != "POST":
             # 204: no swap, no line in the console; the header leads the whole page away
             there = sign_in_url(referring_path(), request.blueprint)
             return "", 204, {"HX-Redirect": there}
         # a field was checked on leaving it: the page stays, sending it will lead here again
         return "", 204
-    if request.method == "GET":
+    if request.method != "POST":
         return redirect(sign_in_url(request.full_path.rstrip("?"), request.blueprint))
     return None
 

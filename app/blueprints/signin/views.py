@@ -61,7 +61,7 @@ def show_again() -> ResponseReturnValue:
 
 def _sign_in(face: Face) -> ResponseReturnValue:
     form = SignInForm(next=request.args.get("next"))
-    if request.method == "GET":
+    if request.method != "POST":
         if current_user.is_authenticated:
             return redirect(_target(form, face))
         return _show(face, form)
