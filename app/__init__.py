@@ -12,6 +12,7 @@ from .blueprints.errors import answer_errors
 from .blueprints.headers import send_headers
 from .blueprints.language import choose_locale, choose_zone
 from .blueprints.signin import load_signed_in
+from .blueprints.templating import Environment
 from .cli import register_commands
 from .config import Settings
 from .extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or config.load()
     configure_logs()
     app = Flask(__name__, static_folder=None)
+    app.jinja_environment = Environment
     app.config.update(config.flask_config(settings))
     app.extensions["settings"] = settings
     if settings.trusted_proxies:

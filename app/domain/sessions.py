@@ -108,7 +108,7 @@ def find(token: str, *, now: datetime, lifetimes: Lifetimes) -> Session | None:
 
 
 @cache
-def _open() -> Select[tuple[Session]]:
+def _open() -> Select[Session]:
     """Build the statement once: every request runs it, and building it costs half as much again."""
     return select(Session).where(
         Session.token_hash == bindparam("token_hash"), Session.ended_at.is_(None)
