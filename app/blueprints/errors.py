@@ -26,10 +26,14 @@ def answer_errors(app: Flask) -> None:
 
     @app.errorhandler(NotFound)
     def not_found(_error: NotFound) -> tuple[str, int]:
+        if current_user.is_authenticated:
+            # nothing of that name, or somebody else's: many of them are somebody trying doors
+            log.warning("not_theirs", account=current_user.id, endpoint=request.endpoint)
         return page(404)
 
     @app.errorhandler(CSRFError)
-    def csrf_failed(_error: CSRFError) -> ResponseReturnValue:
+    def csrf_failed(error: CSRFError) -> ResponseReturnValue:
+        log.warning("csrf_refused", endpoint=request.endpoint, reason=error.description)
         # most often the token went with the session: that is no attack, and no dead end
         if not current_user.is_authenticated and outlived.asks_for_sign_in():
             answer: ResponseReturnValue = login.unauthorized()

@@ -21,6 +21,11 @@ class WrongCredentials(Rejected):
 
     message = _("ユーザIDまたはパスワードが正しくありません。もう一度ご確認ください。")
 
+    def __init__(self, account_id: int | None = None) -> None:
+        """Keep for the audit log alone whose password it was not."""
+        super().__init__()
+        self.account_id = account_id
+
 
 def limit_subject(email: str) -> str:
     """Return what limits count for a user ID as typed, whether it exists or not."""
@@ -43,7 +48,7 @@ def authenticate(email: str, password: str) -> Account:
     account = find(email)
     proved = hasher.verify(account.password_hash if account else None, password[:LONGEST_TYPED])
     if account is None or not proved or not account.may_sign_in:
-        raise WrongCredentials
+        raise WrongCredentials(account.id if account else None)
     return account
 
 
@@ -58,7 +63,7 @@ def hold(account: Account, password_hash: str) -> None:
     """
     db.session.refresh(account, with_for_update=True)
     if account.password_hash != password_hash or not account.may_sign_in:
-        raise WrongCredentials
+        raise WrongCredentials(account.id)
 
 
 def remind_of_id(public_id: str, phone: str, *, now: datetime) -> None:

@@ -98,7 +98,7 @@ def test_a_mailed_url_sets_a_new_password_once(app: Flask, client: FlaskClient, 
     assert mails(app)[1].template == "password_changed"
     with app.app_context():
         actions = [entry.action for entry in db.session.query(AuditEntry)]
-    assert actions == ["signed_in", "password_changed", "signed_in"]
+    assert actions == ["signed_in", "password_changed", "sign_in_refused", "signed_in"]
 
     # in Japanese again: Taro's own browser now speaks English, as his account does
     client = app.test_client()
@@ -296,3 +296,16 @@ def test_a_mail_for_nobody_is_never_written(app: Flask, client: FlaskClient, hom
     for mail in mails(app):
         with app.app_context(), pytest.raises(Gone):
             LETTERS[mail.template](mail, desk)
+
+
+def test_a_new_password_ends_the_wait_at_a_known_browser_too(
+    app: Flask, client: FlaskClient, taro: int
+) -> None:
+    sign_in(client, TARO)
+    client.post("/sign-out")
+    for _ in range(6):
+        last = client.post("/sign-in", data={"email": TARO, "password": "Wrong-88"})
+    assert last.status_code == 429
+    ask(client)
+    assert set_new(client, url(app)).status_code == 303
+    sign_in(client, TARO, NEW)

@@ -159,6 +159,52 @@ def test_failures_make_wait_whoever_is_named(
         assert "2秒ほどたってから" in try_in(client, email).text
 
 
+def test_strangers_who_guess_make_nobody_wait_at_ones_own_computer(
+    app: Flask, client: FlaskClient, taro: int, clock: time_machine.Traveller
+) -> None:
+    sign_in(client, TARO)
+    client.post("/sign-out")
+    stranger = app.test_client()
+    for _ in range(5):
+        assert try_in(stranger, TARO, "Wrong-88").status_code == 422
+    assert try_in(stranger).status_code == 429
+    assert try_in(client).status_code == 303
+    # a browser that was never in waits like the stranger, also one that is known for another
+    with app.app_context(), transaction():
+        CustomerFactory(email="hanako@example.org")
+    for _ in range(5):
+        try_in(stranger, TARO, "Wrong-88")
+    assert try_in(app.test_client()).status_code == 429
+    hanako = sign_in(app.test_client(), "hanako@example.org")
+    hanako.post("/sign-out")
+    assert try_in(hanako).status_code == 429
+
+
+def test_a_known_browser_may_guess_no_more_than_any(
+    client: FlaskClient, taro: int, clock: time_machine.Traveller
+) -> None:
+    for _round in range(2):
+        sign_in(client, TARO)
+        client.post("/sign-out")
+    for _ in range(5):
+        assert try_in(client, TARO, "Wrong-88").status_code == 422
+    assert try_in(client).status_code == 429
+    clock.shift(1)
+    assert try_in(client).status_code == 303
+
+
+def test_the_audit_log_tells_of_every_refused_attempt_by_ids_alone(
+    app: Flask, client: FlaskClient, taro: int
+) -> None:
+    try_in(client, TARO, "Wrong-88")
+    try_in(client, "nobody@example.org", "Wrong-88")
+    with app.app_context():
+        entries = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
+        told = [(one.action, one.actor_id, one.subject_id, one.detail) for one in entries]
+    assert told == [("sign_in_refused", None, taro, {}), ("sign_in_refused", None, None, {})]
+    assert {one.network_address for one in entries} == {"127.0.0.1"}
+
+
 def test_the_same_id_typed_otherwise_is_counted_as_one(client: FlaskClient, taro: int) -> None:
     for typed in (TARO, "Taro@example.org", " ＴＡＲＯ@example.org", "taro@EXAMPLE.org", TARO):
         assert try_in(client, typed, "Wrong-88").status_code == 422

@@ -26,8 +26,9 @@ Answer = tuple[str, int] | Response
 
 
 @bp.errorhandler(CSRFError)
-def outlived_its_session(_error: CSRFError) -> Answer:
+def outlived_its_session(error: CSRFError) -> Answer:
     """Show the step again, filled, with a button that works, if a page of ours sent it."""
+    log.info("csrf_refused", endpoint=request.endpoint, reason=error.description)
     if not is_ours():
         # another site's form must not put its words, or its draft, before a visitor of ours
         return errors.page(400, too_late=True)

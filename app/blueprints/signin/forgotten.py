@@ -4,7 +4,7 @@ from flask import current_app, flash, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 
 from ... import clock
-from ...domain import accounts, normalise, passwords
+from ...domain import accounts, limits, normalise, passwords, sessions
 from ...domain.errors import Rejected
 from ...domain.limits import TooManyFailures
 from ...domain.passwords import ResetUrlDead
@@ -13,7 +13,7 @@ from ...transaction import transaction
 from ..context import settings
 from . import bp
 from .forms import ForgottenIdForm, ForgottenPasswordForm, NewPasswordForm
-from .limited import client_address, spend
+from .limited import client_address, spend, subject_of
 
 
 @bp.route("/forgotten-password", methods=["GET", "POST"])
@@ -28,7 +28,7 @@ def forgot_password() -> ResponseReturnValue:
         return render_template("signin/forgot_password.html", form=form), 422
     now = clock.now()
     try:
-        spend(passwords.FORGOTTEN, accounts.limit_subject(form.typed("email")), now)
+        spend(passwords.FORGOTTEN, subject_of(form.typed("email")), now)
         with transaction():
             passwords.request_reset(form.typed("email"), hours=settings().reset_url_hours, now=now)
     except TooManyFailures as refusal:
@@ -56,6 +56,7 @@ def reset_password(signed: str) -> ResponseReturnValue:
                         network_address=client_address(),
                         now=now,
                     )
+                    limits.clear(sessions.ACTION, [subject_of(account.email)])
                 flash(
                     _("新しいパスワードを設定しました。新しいパスワードでログインしてください。"),
                     "success",

@@ -10,21 +10,21 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import accounts, sessions
+from ...domain import accounts, audit, limits, sessions
 from ...domain.errors import Rejected
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..paths import is_page, local_path, referring_path
 from . import bp, outlived
 from .forms import SignInForm
-from .limited import client_address, spend
+from .limited import KNOWN_BROWSER, client_address, know_browser, spend, subject_of
 
 log = structlog.get_logger()
 
 Face = Literal["manage", "monitor"]
 HOME = {"manage": "manage.menu", "monitor": "monitor.show"}
 # what of an anonymous visit goes on after signing in; all else could be somebody else's
-KEPT = ("language", "registration_draft")
+KEPT = ("language", "registration_draft", KNOWN_BROWSER)
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
@@ -47,7 +47,7 @@ def logout() -> Response:
     with transaction():
         sessions.end(g.signed_in, clock.now())
     logout_user()
-    _start_anew("language")
+    _start_anew("language", KNOWN_BROWSER)
     flash(_("ログアウトしました。"), "success")
     return redirect(page, code=303)
 
@@ -69,6 +69,9 @@ def _sign_in(face: Face) -> ResponseReturnValue:
         return _show(face, form), 422
     try:
         return _begin(face, form)
+    except accounts.WrongCredentials as refusal:
+        _record_refused(refusal)
+        status = form.show_rejection(refusal)
     except Rejected as refusal:
         status = form.show_rejection(refusal)
     except DBAPIError as error:
@@ -88,8 +91,8 @@ def _begin(face: Face, form: SignInForm) -> Response:
         limits.TooManyFailures: Account or network address still has to wait.
         accounts.WrongCredentials: Unknown, wrong, locked or closed.
     """
-    now = clock.now()
-    spend(sessions.ACTION, accounts.limit_subject(form.typed("email")), now)
+    now, subject = clock.now(), subject_of(form.typed("email"))
+    spend(sessions.ACTION, subject, now)
     with transaction():
         signed_in = sessions.sign_in(
             form.typed("email"),
@@ -99,15 +102,30 @@ def _begin(face: Face, form: SignInForm) -> Response:
             now=now,
             replaces=g.signed_in,
         )
+        limits.clear(sessions.ACTION, [subject])
         kept_for = outlived.keep(outlived.unpack(form.typed("outlived")), signed_in)
         # held: it carries the token, and the commit would let go of it
         account = signed_in.account
     # a new cookie: nothing that was set before may work for who is signed in
     _start_anew(*KEPT)
+    know_browser(form.typed("email"))
     login_user(account)
     if kept_for:
         outlived.show_on(kept_for)
     return redirect(_target(form, face), code=303)
+
+
+def _record_refused(refusal: accounts.WrongCredentials) -> None:
+    """Write a failed attempt into the audit log, the same row whether the user ID exists or not."""
+    with transaction():
+        audit.record(
+            "sign_in_refused",
+            actor_id=None,
+            subject="account",
+            subject_id=refusal.account_id,
+            network_address=client_address(),
+            now=clock.now(),
+        )
 
 
 def _show(face: Face, form: SignInForm, *, lapsed: bool = False) -> str:
