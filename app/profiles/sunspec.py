@@ -31,6 +31,9 @@ _WORST_FIRST = (State.FAULT, State.RUNNING, State.STANDBY, State.OFF)
 # The top bit means "not implemented", whatever the others say.
 _ABSENT_BITS = 0x80000000
 
+# Names of alarms that are kept: a device of many parts repeats itself, a hostile one never ends.
+_MAX_ALARMS = 50
+
 # A float32 has 24 significant bits: a counter moves in steps of its size / 2^23.
 _FLOAT_STEPS = 2.0**23
 
@@ -193,4 +196,4 @@ def _alarms(values: list[Any], plan: Plan) -> tuple[str, ...]:
         bits = values[place]
         if bits and not bits & _ABSENT_BITS:
             standing += [name for bit, name in names.items() if bits >> bit & 1]
-    return tuple(standing)
+    return tuple(dict.fromkeys(standing))[:_MAX_ALARMS]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import profiles
+from app.profiles import sunspec
 from app.profiles.base import (
     QUANTITIES,
     BadAnswer,
@@ -307,6 +308,14 @@ def test_each_point_is_read_as_its_model_says(models, field, expected):
 )
 def test_each_counter_is_read_as_its_model_says(models, quantity, expected):
     assert Device(common(), *models).sample().counters.get(quantity) == expected
+
+
+def test_a_device_that_sets_every_bit_names_each_alarm_once_and_not_without_end(monkeypatch):
+    monkeypatch.setattr(sunspec, "_MAX_ALARMS", 40)
+    every = 0x7FFFFFFF
+    two = (inverter_103(evt=every), inverter_103(evt=every), battery_802(evt=every))
+    alarms = Device(common(), *two).sample().alarms
+    assert len(alarms) == len(set(alarms)) == 40
 
 
 def test_float_models_are_read_as_well():
