@@ -51,3 +51,8 @@ def test_the_demo_which_shows_every_mail_is_never_the_real_portal() -> None:
 
 def test_a_secret_that_was_not_set_is_random() -> None:
     assert flask_config(named())["SECRET_KEY"] != flask_config(named())["SECRET_KEY"]
+
+
+def test_the_real_portal_is_reached_by_https_alone() -> None:
+    with pytest.raises(ValidationError, match="https"):
+        Settings(_env_file=None, secret_key="x" * 32, base_url="http://portal.example.org")  # type: ignore[call-arg]
