@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from jinja2 import FileSystemBytecodeCache
 
 from app import create_app
 from app.config import Settings
@@ -28,6 +29,13 @@ def databases(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Itera
     """Provide migrated databases of both kinds; the server is shared by all test processes."""
     with Databases.prepare(tmp_path_factory, worker_id) as prepared:
         yield prepared
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile each template once for all the applications of a test process: half the suite's time."""
+    kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    Flask.jinja_options = {"bytecode_cache": kept}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
