@@ -56,7 +56,8 @@ def reset_password(signed: str) -> ResponseReturnValue:
                         network_address=client_address(),
                         now=now,
                     )
-                    limits.clear(sessions.ACTION, [subject_of(account.email)])
+                    if account:
+                        limits.clear(sessions.ACTION, [subject_of(account.email)])
                 flash(
                     _("新しいパスワードを設定しました。新しいパスワードでログインしてください。"),
                     "success",
