@@ -44,13 +44,16 @@ def of_every_answer(*, https: bool) -> dict[str, str]:
 
 def send_headers(app: Flask, *, https: bool) -> None:
     """Send them with every answer that does not bring its own; `assets` does so for files."""
-    headers = of_every_answer(https=https)
+    headers = [(name.lower(), name, value) for name, value in of_every_answer(https=https).items()]
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        if response.mimetype == "text/html":
+        # not `setdefault`: it raises and catches an exception for each header that is not there
+        brought = {name.lower() for name, _value in response.headers}
+        for key, name, value in headers:
+            if key not in brought:
+                response.headers.add(name, value)
+        if response.mimetype == "text/html" and "cache-control" not in brought:
             # pages hold personal data: no shared cache, and none after signing out
-            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.add("Cache-Control", "no-store")
         return response

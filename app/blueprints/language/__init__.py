@@ -1,5 +1,6 @@
 """The language switch on every page, and how a language is chosen."""
 
+from babel import Locale
 from flask import Blueprint, has_request_context, redirect, request, session
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -12,18 +13,22 @@ from ..paths import local_path
 bp = Blueprint("language", __name__, url_prefix="/language")
 
 LANGUAGES = ("ja", "en")
+# parsed once, not with every request
+LOCALES = {language: Locale.parse(language) for language in LANGUAGES}
 
 
-def choose_locale() -> str:
+def choose_locale() -> Locale:
     """Return the switch's choice, else the account's, else the browser's, else Japanese."""
     if not has_request_context():
-        return "ja"
+        return LOCALES["ja"]
     chosen = session.get("language")
-    if chosen in LANGUAGES:
-        return str(chosen)
-    if current_user.is_authenticated:
-        return str(current_user.language)
-    return request.accept_languages.best_match(LANGUAGES) or "ja"
+    if chosen not in LOCALES:
+        chosen = (
+            current_user.language
+            if current_user.is_authenticated
+            else request.accept_languages.best_match(LANGUAGES)
+        )
+    return LOCALES.get(str(chosen), LOCALES["ja"])
 
 
 def choose_zone() -> str:
