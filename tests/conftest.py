@@ -33,7 +33,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Itera
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile each template once for all the applications of a test process: half the suite's time."""
+    """Compile each template once a test process, not once an application: half the suite's time."""
     kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
     Flask.jinja_options = {"bytecode_cache": kept}
 
