@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Select, bindparam, select, update
 
@@ -21,6 +22,27 @@ ACTION = "sign-in"
 TOUCH_EVERY = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class AccountGlance:
+    """What a poll needs to know of an account, for Flask-Login in the place of the account."""
+
+    id: int
+    role: str
+    language: str
+    display_name: str
+    is_authenticated: ClassVar = True
+
+
+@dataclass(frozen=True, slots=True)
+class SessionGlance:
+    """What a poll needs to know of a session."""
+
+    id: int
+    account: AccountGlance
+    began_at: datetime
+    last_seen_at: datetime
+
+
 @dataclass(frozen=True)
 class Lifetime:
     """How long a session lasts without a sign of life, and at most."""
@@ -36,7 +58,7 @@ class Lifetimes:
     customer: Lifetime
     staff: Lifetime
 
-    def of(self, account: Account) -> Lifetime:
+    def of(self, account: Account | AccountGlance) -> Lifetime:
         """Return the lifetime of the sessions of an account."""
         return self.customer if account.role == "customer" else self.staff
 
@@ -100,18 +122,58 @@ def find(token: str, *, now: datetime, lifetimes: Lifetimes) -> Session | None:
     session = db.session.scalar(_open(), {"token_hash": tokens.digest(token)})
     if session is None or not session.account.may_sign_in:
         return None
-    lifetime = lifetimes.of(session.account)
-    if now - session.last_seen_at >= lifetime.idle or now - session.began_at >= lifetime.longest:
+    if _is_over(session, lifetimes.of(session.account), now):
         return None
     session.account.session_token = token
     return session
 
 
+def glance(token: str, *, now: datetime, lifetimes: Lifetimes) -> SessionGlance | None:
+    """Return of a session what a poll needs, if `find` would find it, for a third of the work."""
+    asked = {"token_hash": tokens.digest(token)}
+    row = db.session.connection().execute(_open_glance(), asked).one_or_none()
+    if row is None:
+        return None
+    name = f"{row.family_name} {row.given_name}"
+    account = AccountGlance(row.account_id, row.role, row.language, name)
+    session = SessionGlance(row.id, account, row.began_at, row.last_seen_at)
+    return None if _is_over(session, lifetimes.of(account), now) else session
+
+
+def _is_over(session: Session | SessionGlance, lifetime: Lifetime, now: datetime) -> bool:
+    return now - session.last_seen_at >= lifetime.idle or now - session.began_at >= lifetime.longest
+
+
+# statements are built once: every request runs one, and building it takes as long as running it
+
+
 @cache
 def _open() -> Select[Session]:
-    """Build the statement once: every request runs it, and building it costs half as much again."""
     return select(Session).where(
         Session.token_hash == bindparam("token_hash"), Session.ended_at.is_(None)
+    )
+
+
+@cache
+def _open_glance() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Session.id,
+            Session.account_id,
+            Session.began_at,
+            Session.last_seen_at,
+            Account.role,
+            Account.language,
+            Account.family_name,
+            Account.given_name,
+        )
+        .join(Session.account)
+        .where(
+            Session.token_hash == bindparam("token_hash"),
+            Session.ended_at.is_(None),
+            Account.locked_at.is_(None),
+            Account.closed_at.is_(None),
+        )
     )
 
 
@@ -122,12 +184,12 @@ def owner_id(token: str) -> int | None:
     )
 
 
-def needs_touch(session: Session, now: datetime) -> bool:
+def needs_touch(session: Session | SessionGlance, now: datetime) -> bool:
     """Tell whether the session was last seen long enough ago to write it down again."""
     return now - session.last_seen_at >= TOUCH_EVERY
 
 
-def touch(session: Session, now: datetime) -> None:
+def touch(session: Session | SessionGlance, now: datetime) -> None:
     """Write down that the session was seen, unless another request has just done so."""
     db.session.execute(
         update(Session)

@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from ... import clock
 from ...domain import sessions
-from ...domain.sessions import AccountRow, Lifetime, Lifetimes
+from ...domain.sessions import AccountGlance, AccountRow, Lifetime, Lifetimes
 from ...extensions import login
 from ...transaction import transaction
 from ..context import settings
@@ -17,11 +17,14 @@ from . import outlived
 
 bp = Blueprint("signin", __name__)
 
+# what is asked for again and again, and needs no more of an account than an `AccountGlance`
+POLLS = frozenset({"monitor.tiles"})
+
 # the session row says all; a fingerprint of the browser in the cookie would add nothing
 login.session_protection = None
 
 
-def load_signed_in(token: str) -> AccountRow | None:
+def load_signed_in(token: str) -> AccountRow | AccountGlance | None:
     """Return who is signed in with this session token; `g.signed_in` holds the session."""
     chosen = settings()
     lifetimes = Lifetimes(
@@ -34,7 +37,8 @@ def load_signed_in(token: str) -> AccountRow | None:
             timedelta(days=chosen.session_max_days_staff),
         ),
     )
-    g.signed_in = sessions.find(token, now=clock.now(), lifetimes=lifetimes)
+    find = sessions.glance if request.endpoint in POLLS else sessions.find
+    g.signed_in = find(token, now=clock.now(), lifetimes=lifetimes)
     return g.signed_in.account if g.signed_in else None
 
 
