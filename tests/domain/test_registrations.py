@@ -157,7 +157,7 @@ def test_two_who_register_the_same_gateway_at_once_leave_one_open(ready: Flask) 
     assert ended.count(None) == 1
 
 
-def test_a_known_address_claims_nothing_but_ends_what_was_there_as_any_address_does(ready: Flask) -> None:
+def test_a_known_address_claims_nothing_but_ends_what_was_there_as_any_does(ready: Flask) -> None:
     register(ready, begin(ready), replace(ENTRY, email="other@example.org"))
     with ready.app_context(), transaction():
         CustomerFactory(email=ENTRY.email)
