@@ -1,5 +1,6 @@
 """What the demo's database begins with, and the samples that never run out."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from secrets import choice, randbelow
@@ -31,10 +32,12 @@ Sample = dict[str, str]
 
 def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime) -> None:
     """Bring the demo's rows to where a start needs them; what is there is kept."""
+    # a text that was changed since is a new version, and no demo decides on that
+    with suppress(terms.VersionTaken), transaction():
+        terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, now)
     with transaction():
         # ready means that workers were seen since this start
         db.session.execute(delete(Heartbeat).where(Heartbeat.name.startswith("queue:")))
-        terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, now)
         # the simulator may have another port than last time
         for home in homes:
             db.session.execute(

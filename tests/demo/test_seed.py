@@ -75,6 +75,17 @@ def test_a_second_start_changes_nothing(app: Flask, folder: Folder, settings: Se
         assert db.session.scalar(select(func.count()).select_from(Gateway)) == 5
 
 
+def test_a_name_that_changed_since_keeps_no_start_from_its_way(
+    app: Flask, folder: Folder, settings: Settings
+) -> None:
+    start(app, folder, settings)
+    renamed = settings.model_copy(update={"operator_name": "ひかりサービス株式会社"})
+    start(app, folder, renamed)
+    with app.app_context():
+        # what was agreed to stays word for word
+        assert "ひかりサービス" not in terms.current("service", NOON).body_ja
+
+
 def test_a_sample_that_was_registered_is_replaced(
     app: Flask, folder: Folder, settings: Settings
 ) -> None:
