@@ -1,5 +1,6 @@
 """The form's fields: shape only, every error at its field, no rubbish ever a 500."""
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from app.blueprints.registration.forms import RegistrationForm
 from app.config import Settings
 from tests.counting import counted
-from tests.registering import ADDRESS, FILLED, agree, fill, provision, values
+from tests.registering import ADDRESS, FILLED, agree, fill, hidden, provision, values
 
 NAMES = [name for name in FILLED if name != "gateway_password"]
 
@@ -124,6 +125,7 @@ def test_every_error_is_at_its_field_and_in_the_summary(app: Flask, client: Flas
         assert f'href="#{name}"' in page.text
         assert f'id="{name}-error"' in page.text
     assert page.text.count('aria-invalid="true"') == 3
+    assert "市町村区（お客様の住所）：" in page.text
     assert values(page)["family_kana"] == "山田"
 
 
@@ -199,6 +201,20 @@ def test_a_street_that_was_typed_stays(client: FlaskClient) -> None:
     assert (shown["home_street"], shown["home_building"]) == ("千代田1-1", "宮殿")
 
 
+def test_another_code_replaces_what_the_first_one_filled_in(client: FlaskClient) -> None:
+    first = client.post("/postal/home", data={"home_postal_code": "600-8530"})
+    filled = values(first) | hidden(first)
+    second = values(client.post("/postal/home", data=filled | {"home_postal_code": "100-0001"}))
+    assert (second["home_prefecture"], second["home_city"]) == ("東京都", "千代田区")
+    assert second["home_street"] == "千代田"
+
+
+def test_a_code_of_two_prefectures_takes_away_what_is_in_neither(client: FlaskClient) -> None:
+    data = {"home_postal_code": "498-0000", "home_prefecture": "京都府", "home_city": "下京区"}
+    shown = values(client.post("/postal/home", data=data))
+    assert (shown["home_prefecture"], shown["home_city"]) == ("", "")
+
+
 def test_a_code_that_is_not_in_the_table_never_blocks(app: Flask, client: FlaskClient) -> None:
     provision(app)
     agree(client)
@@ -232,6 +248,11 @@ def test_without_javascript_a_button_copies_the_address(app: Flask, client: Flas
 def test_enter_presses_next(app: Flask, client: FlaskClient) -> None:
     provision(app)
     page = agree(client)
-    form = page.text[page.text.index('id="registration-form"') :]
-    first = form[form.index("<button") : form.index("</button>")]
-    assert "name=" not in first
+    # buttons belong to the form from within it, or by its id
+    inside = page.text.index('id="registration-form"')
+    buttons = [
+        button
+        for button in re.finditer(r"<button[^>]*>", page.text)
+        if button.start() > inside or 'form="registration-form"' in button[0]
+    ]
+    assert "name=" not in buttons[0][0]

@@ -11,7 +11,7 @@ bp = Blueprint("postal", __name__, url_prefix="/postal")
 def lookup(group: str) -> str:
     """Fill in what the postal code of a group of address fields tells, and render the group."""
     address = _address(group)
-    found = address.fill_in()
+    found = look_up(address, group)
     return render_template("postal/_address.html", address=address, group=group, found=found)
 
 
@@ -23,6 +23,11 @@ def check_field(group: str, name: str) -> str:
         abort(404)
     address.validate()
     return render_template("postal/_field.html", f=address[name], group=group)
+
+
+def look_up(address: AddressForm, group: str) -> object:
+    """Fill in a group of the form that was sent; return what to say of it."""
+    return address.fill_in(request.form.get(f"{group}_town", ""))
 
 
 def _address(group: str) -> AddressForm:

@@ -55,10 +55,14 @@ class AddressForm(Form):
         attrs={"autocomplete": "address-line2"},
     )
 
-    def fill_in(self) -> object:
+    # the town that a postal code filled in: the next code replaces it, but nothing that was typed
+    town = ""
+
+    def fill_in(self, town_before: str = "") -> object:
         """Fill in what the postal code tells; return what to say of it, if anything.
 
-        A line of the address that holds something already stays as it is.
+        A street that was typed stays as it is, `town_before` (filled in by an earlier code) does
+        not; prefecture and city stay where the code leaves them open and allows them.
         """
         if not self.postal_code.validate(self):
             return ""
@@ -66,9 +70,12 @@ class AddressForm(Form):
         if not places:
             return _("この郵便番号の住所は見つかりませんでした。住所をそのままご入力ください。")
         known = postal.common(places)
-        self.prefecture.data = known.prefecture or self.prefecture.data
-        self.city.data = known.city or self.city.data
-        self.street.data = self.street.data or known.town
+        if self.prefecture.data not in {place.prefecture for place in places}:
+            self.prefecture.data = known.prefecture
+        if self.city.data not in {place.city for place in places}:
+            self.city.data = known.city
+        if not self.street.data or self.street.data == normalise.street(town_before):
+            self.street.data = self.town = known.town
         if known.prefecture and known.city:
             return _("住所を入力しました。番地などの続きをご入力ください。")
         names = "、".join(sorted({f"{place.prefecture}{place.city}" for place in places}))

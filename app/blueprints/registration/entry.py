@@ -9,6 +9,7 @@ from ...domain.errors import Rejected
 from ...transaction import transaction
 from ..fields import show_rejection
 from ..language import LANGUAGES
+from ..postal import look_up
 from ..postal.forms import GROUPS
 from ..signin.limited import client_address, spend
 from .forms import RegistrationForm
@@ -89,7 +90,7 @@ def _pressed(typed: RegistrationForm) -> Answer | None:
     """Do what a button other than 「次に進む」 asks, or return None."""
     looked_up = request.form.get("lookup", "")
     if looked_up in GROUPS:
-        return show_form(typed, found={looked_up: typed.address(looked_up).fill_in()})
+        return show_form(typed, found={looked_up: look_up(typed.address(looked_up), looked_up)})
     if "copy" in request.form:
         typed.copy_address()
         return show_form(typed)

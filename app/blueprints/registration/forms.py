@@ -88,7 +88,7 @@ class RegistrationForm(Form):
             "spellcheck": "false",
         },
     )
-    home = FormField(AddressForm, separator="_")
+    home = FormField(AddressForm, _("お客様の住所"), separator="_")
     phone = TextField(
         _("電話番号"),
         tidy=normalise.phone,
@@ -147,7 +147,7 @@ class RegistrationForm(Form):
         example=_("山田邸"),
         attrs={"autocomplete": "off"},
     )
-    site = FormField(AddressForm, separator="_")
+    site = FormField(AddressForm, _("設置先住所"), separator="_")
 
     def __init__(self, *args: Any, proved_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
