@@ -15,6 +15,8 @@
       if (!to || !from) continue;
       to.value = from.value;
       to.dispatchEvent(new Event("input", { bubbles: true }));
+      // what was wrong is checked again, as if it had been typed
+      if (to.getAttribute("aria-invalid") === "true") to.dispatchEvent(new Event("change", { bubbles: true }));
     }
     const done = button.dataset.copied;
     const status = document.getElementById(button.dataset.copyStatus ?? "");
