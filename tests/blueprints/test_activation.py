@@ -242,6 +242,12 @@ def test_a_weak_password_is_no_guess(app: Flask, client: FlaskClient, url: str) 
     assert finish(client, url).status_code == 303
 
 
+def test_all_that_is_wrong_is_told_at_once(client: FlaskClient, url: str) -> None:
+    agree(client, url)
+    page = finish(client, url, password="weak", password_again="week", phone="1")
+    assert page.text.count('aria-invalid="true"') == 3
+
+
 def test_an_attempt_that_cannot_be_counted_is_not_made(
     app: Flask, client: FlaskClient, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

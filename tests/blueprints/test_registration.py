@@ -290,7 +290,7 @@ def test_pressing_twice_shows_the_same_page_and_sends_one_mail(
     first = press(client, confirmation)
     second = press(client, confirmation)
     assert second.request.path == "/register/done"
-    assert second.text == first.text
+    assert body(second) == body(first)
     assert rows(app, Registration) == rows(app, OutboxMail) == rows(app, Consent) == 1
 
 
@@ -315,9 +315,11 @@ def test_pressing_twice_at_once_sends_one_mail(app: Flask, client: FlaskClient) 
 def test_reload_and_back_after_completion_lead_to_the_completion_page(client: FlaskClient) -> None:
     agree(client)
     fill(client)
-    done = press(client)
+    press(client)
     for path in ("/register/done", "/register/confirm", "/register/form"):
-        assert client.get(path, follow_redirects=True).text == done.text
+        page = client.get(path, follow_redirects=True)
+        assert page.request.path == "/register/done"
+        assert FILLED["email"] in page.text
 
 
 def test_another_tab_that_changed_the_draft_is_noticed(app: Flask, client: FlaskClient) -> None:

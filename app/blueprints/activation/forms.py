@@ -3,8 +3,10 @@
 from wtforms import PasswordField, TelField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
-from ...domain import people
+from ...domain import passwords, people
+from ...domain.errors import Rejected
 from ...extensions import lazy_gettext as _
+from ..context import settings
 from ..forms import Form
 
 
@@ -28,6 +30,17 @@ class ActivationForm(Form):
             Length(max=64, message=_("電話番号が長すぎます。もう一度ご確認ください。")),
         ],
     )
+
+    def validate_password(self, field: PasswordField) -> None:
+        """Refuse a weak password together with whatever else is wrong.
+
+        Raises:
+            ValidationError: It is too weak, or too common.
+        """
+        try:
+            passwords.check(self.typed("password"), rule=settings().password_rule)
+        except Rejected as refusal:
+            raise ValidationError(str(refusal)) from refusal
 
     def validate_phone(self, field: TelField) -> None:
         """Refuse what is no phone number.

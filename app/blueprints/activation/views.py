@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from ... import clock
-from ...domain import activation, eco, limits, passwords, terms, texts
+from ...domain import activation, eco, limits, terms, texts
 from ...domain.activation import Standing
 from ...domain.errors import Rejected
 from ...domain.registrations import TERMS_KIND
@@ -134,8 +134,6 @@ def _complete(
         Rejected: Password, phone number, terms or URL will not do, or somebody was faster.
     """
     now = clock.now()
-    # before the limit: a password that is too weak is no guess at the phone number
-    passwords.check(form.typed("password"), rule=settings().password_rule)
     spend(activation.ACTION, activation.limit_subject(registration), now)
     with transaction():
         installation = activation.complete(
