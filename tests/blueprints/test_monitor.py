@@ -74,11 +74,11 @@ def test_the_page_shows_state_moment_and_the_five_tiles(app: Flask, client: Flas
     assert "<title>正常動作中 – 家 1 | 遠隔モニタリングサービス</title>" in page
     assert "2026/11/22 18:04" in page
     assert "蓄電池 82 %・電気を売っています" in page
-    assert tile(page, "pv") == "発電 3.2 kW 本日累計 7.7 kWh"
-    assert tile(page, "load") == "消費 1.2 kW 本日累計 — kWh"
-    assert tile(page, "battery").startswith("蓄電池 0.8 kW 充電 蓄電残量 82 %")
-    assert tile(page, "sell").startswith("売電 1.2 kW")
-    assert tile(page, "buy").startswith("買電 0.0 kW")
+    assert tile(page, "pv") == "発電 現在(平均値) 3.2 kW 本日累計 7.7 kWh"
+    assert tile(page, "load") == "消費 現在(平均値) 1.2 kW 本日累計 — kWh"
+    assert tile(page, "battery").startswith("蓄電池 現在(平均値) 0.8 kW 充電 蓄電残量 82 %")
+    assert tile(page, "sell").startswith("売電 現在(平均値) 1.2 kW")
+    assert tile(page, "buy").startswith("買電 現在(平均値) 0.0 kW")
     labels = re.findall(r'tile__label">.*?<span>(\w+)</span></h2>', page)
     assert labels == ["発電", "消費", "蓄電池", "売電", "買電"]
 
@@ -142,7 +142,7 @@ def test_a_gateway_that_never_answered_says_what_is_awaited(
     html = tiles(client, public_id)
     assert "未接続" in html
     assert "最初の通信を待っています" in html
-    assert tile(html, "pv") == "発電 — kW まだ通信していません 本日累計 — kWh"
+    assert tile(html, "pv") == "発電 現在(平均値) — kW まだ通信していません 本日累計 — kWh"
 
 
 def test_an_alarm_is_told_with_whom_to_call(app: Flask, client: FlaskClient) -> None:
