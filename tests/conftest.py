@@ -10,9 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from jinja2 import FileSystemBytecodeCache
+from jinja2 import Environment, FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 
 from app import create_app
+from app.blueprints.words import language
 from app.config import Settings
 from app.extensions import db
 from tests.databases import Databases
@@ -34,7 +36,16 @@ def databases(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Itera
 @pytest.fixture(scope="session", autouse=True)
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compile each template once a test process, not once an application: half the suite's time."""
-    kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+    class Kept(FileSystemBytecodeCache):
+        def get_bucket(
+            self, environment: Environment, name: str, filename: str | None, source: str
+        ) -> Bucket:
+            # what is compiled depends on these as well
+            told = f"{name} {language()} {environment.autoescape is True}"
+            return super().get_bucket(environment, told, filename, source)
+
+    kept = Kept(str(tmp_path_factory.mktemp("templates")))
     Flask.jinja_options = {"bytecode_cache": kept}
 
 

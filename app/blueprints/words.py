@@ -1,4 +1,7 @@
-"""Say a template's words quickly: the live screen has thirty of them, for every home and poll."""
+"""Say a template's words quickly: the live screen has thirty of them, for every home and poll.
+
+Those without variables are put in when a template is compiled (`templating`), the others here.
+"""
 
 from functools import lru_cache
 from typing import Any
@@ -10,20 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 
-@lru_cache(maxsize=4096)
-def _translated(language: str, text: str) -> str:
-    """Return the translation; `language` is the one in force and only tells the answers apart."""
-    said: str = get_translations().ugettext(text)
-    return said
-
-
-@lru_cache(maxsize=4096)
-def _plain(language: str, text: str) -> Markup:
-    """Return a translation without variables, formatted once (`%%` becomes `%`)."""
-    return Markup(_translated(language, text)) % {}  # noqa: S704  # our own words
-
-
-def _language() -> str:
+def language() -> str:
     """Return the language in force, "" where there is none.
 
     From where Flask-Babel keeps it, once asked: to ask it for each word takes as long as saying it.
@@ -36,15 +26,23 @@ def _language() -> str:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _translated(_language: str, text: str) -> str:
+    """Return the translation; `_language` is the one in force and only tells the answers apart."""
+    said: str = get_translations().ugettext(text)
+    return said
+
+
+def put(text: str, variables: dict[str, Any], *, as_markup: bool) -> str:
+    """Translate `text` and put its variables in (`%%` becomes `%`), escaped in markup."""
+    said = _translated(language(), text)
+    return (Markup(said) if as_markup else said) % variables  # noqa: S704  # our own words
+
+
 @pass_context
 def say(context: Context, text: str, **variables: Any) -> str:
     """Translate `text`, as Jinja's own `gettext` does, without asking the catalogue each time."""
-    language = _language()
-    if not context.eval_ctx.autoescape:
-        return _translated(language, text) % variables
-    if variables:
-        return Markup(_translated(language, text)) % variables  # noqa: S704  # it escapes them
-    return _plain(language, text)
+    return put(text, variables, as_markup=bool(context.eval_ctx.autoescape))
 
 
 def say_quickly(app: Flask) -> None:

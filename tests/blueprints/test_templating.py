@@ -1,6 +1,51 @@
 """How templates are rendered."""
 
-from flask import Flask
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask, render_template
+from flask_babel import force_locale
+from jinja2 import DictLoader
+
+from app.blueprints import words
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give a catalogue that says everything in the language's name and capitals."""
+
+    class Loud:
+        def ugettext(self, text: str) -> str:
+            return f"{words.language()} {text.upper()}"
+
+    words._translated.cache_clear()
+    monkeypatch.setattr(words, "get_translations", Loud)
+    yield
+    words._translated.cache_clear()
+
+
+def test_a_template_says_its_words_in_the_language_of_each_request(
+    app: Flask, catalogue: None
+) -> None:
+    inner = "{% macro inner(a) %}{{ _('in <b>') if a else _('out') }} {{ a }}{% endmacro %}"
+    outer = "{% from 'inner.html' import inner %}{{ inner('<i>') }}{{ _('5 %%') }}"
+    app.jinja_env.loader = DictLoader({"inner.html": inner, "outer.html": outer})
+    with app.test_request_context():
+        for locale in ("ja", "en", "ja"):
+            with force_locale(locale):
+                said = render_template("outer.html")
+                assert said == f"{locale} IN <B> &lt;i&gt;{locale} 5 %"
+
+
+def test_in_a_letter_of_text_words_are_not_escaped(app: Flask, catalogue: None) -> None:
+    letters = app.jinja_env.overlay(
+        loader=DictLoader({"letter.txt": "{{ _('a & b') }} {{ _('5 %%') }}"}), autoescape=False
+    )
+    with app.test_request_context():
+        for locale in ("ja", "en"):
+            with force_locale(locale):
+                said = letters.get_template("letter.txt").render()
+                assert said == f"{locale} A & B {locale} 5 %"
 
 
 def test_an_imported_macro_sees_what_every_template_sees(app: Flask) -> None:
