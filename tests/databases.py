@@ -29,9 +29,7 @@ class Databases:
 
     @classmethod
     @contextmanager
-    def prepare(
-        cls, factory: pytest.TempPathFactory, worker_id: str
-    ) -> Iterator["Databases"]:
+    def prepare(cls, factory: pytest.TempPathFactory, worker_id: str) -> Iterator["Databases"]:
         """Migrate a SQLite file and, where a server can be had, a PostgreSQL database."""
         template = factory.mktemp("databases") / "template.db"
         migrate(f"sqlite:///{template}")

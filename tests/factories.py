@@ -133,7 +133,9 @@ class SheetFactory(Row):
 
     gateway = factory.SubFactory(GatewayFactory)
     version = 1
-    password_hash = factory.LazyFunction(lambda: hasher.hash(sheet_passwords.normalised(SHEET_PASSWORD)))
+    password_hash = factory.LazyFunction(
+        lambda: hasher.hash(sheet_passwords.normalised(SHEET_PASSWORD))
+    )
     issued_at = LONG_AGO
 
 

@@ -104,8 +104,8 @@ def publish_folder(
 ) -> list[TermsVersion]:
     """Publish every version a folder holds as `service-1.ja.md` and `service-1.en.md`.
 
-    `names` go, by language, into the text before it is kept: what is agreed to is kept word by word. Versions
-    that were published already stay as they are.
+    `names` go, by language, into the text before it is kept: what is agreed to is kept word by
+    word. Versions that were published already stay as they are.
 
     Raises:
         FileNotFoundError: There are no terms in the folder, or not in both languages.

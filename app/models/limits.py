@@ -12,9 +12,7 @@ class FailureCount(Model):
     """Failures of one action by one subject (an account, an address typed, a network address)."""
 
     __tablename__ = "failure_counts"
-    __table_args__ = (
-        Index("uq_failure_counts_action_subject", "action", "subject", unique=True),
-    )
+    __table_args__ = (Index("uq_failure_counts_action_subject", "action", "subject", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     action: Mapped[str] = mapped_column(String(32))
