@@ -87,6 +87,9 @@ def measure() -> dict[str, float]:
         ):
             for _ in range(ROUNDS):
                 rates["bare"].append(load(bare.port, "/", {})["per_s"])
+                # a sample older than a minute shows its age, which moves on
+                with app.app_context(), transaction():
+                    db.session.get_one(Latest, 1).taken_at = clock.now()
                 unchanged = {**headers, **present_tag(client.get(path))}
                 for name, sent, status in (
                     ("rendered", headers, "200"),
