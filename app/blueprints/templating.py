@@ -5,14 +5,13 @@ from typing import Any
 
 import flask.templating
 from jinja2 import nodes
-from jinja2.utils import LRUCache
 from jinja2.visitor import NodeTransformer
 
 from .words import language, put
 
 
-class TemplatesByLanguage(LRUCache):
-    """Keep the compiled templates of each language apart."""
+class TemplatesByLanguage(dict[Any, Any]):
+    """Keep the compiled templates of each language apart, all of them: they are few."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the template of the language in force."""
@@ -31,9 +30,9 @@ class Environment(flask.templating.Environment):
         return self._cache
 
     @cache.setter
-    def cache(self, made: Any) -> None:
-        # Jinja makes one, and another for each overlay; twice the room, for two languages
-        self._cache = TemplatesByLanguage(2 * made.capacity)
+    def cache(self, _made: object) -> None:
+        # Jinja makes one, and another for each overlay
+        self._cache = TemplatesByLanguage()
 
     def _generate(
         self,
