@@ -150,10 +150,10 @@ def gunicorn(target: str, path: str, environment: dict[str, str]) -> Iterator[Se
     process = subprocess.Popen(
         [
             str(Path(sys.executable).parent / "gunicorn"),
+            # both sides are served as the portal is for real
+            "--config=deploy/gunicorn.conf.py",
             "--workers=1",
-            "--threads=4",
-            "--keep-alive=30",
-            "--log-level=warning",
+            "--max-requests=0",
             f"--bind=127.0.0.1:{port}",
             target,
         ],
