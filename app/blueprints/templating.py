@@ -13,6 +13,9 @@ from .words import language, put
 class TemplatesByLanguage(dict[Any, Any]):
     """Keep the compiled templates of each language apart, all of them: they are few."""
 
+    # Jinja asks for it to make an overlay's cache, which `Environment` then makes itself
+    capacity = 0
+
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the template of the language in force."""
         return super().get((language(), key), default)
