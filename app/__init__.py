@@ -1,5 +1,8 @@
 """The portal. `create_app` wires it and holds no logic."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -8,6 +11,7 @@ from . import models as models  # every table is known before anything asks
 from .blueprints import register_blueprints
 from .blueprints.assets import serve_assets
 from .blueprints.context import give_context
+from .blueprints.cookies import Cookies
 from .blueprints.errors import answer_errors
 from .blueprints.headers import send_headers
 from .blueprints.language import choose_locale, choose_zone
@@ -19,6 +23,17 @@ from .extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, 
 from .logs import configure_logs
 
 
+class Portal(Flask):
+    """Flask with templates and cookies that are quick for polls, and no asynchronous views."""
+
+    jinja_environment = Environment
+    session_interface = Cookies()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is. Flask looks fifteen times a request whether it is one."""
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the wired application.
 
@@ -27,8 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or config.load()
     configure_logs()
-    app = Flask(__name__, static_folder=None)
-    app.jinja_environment = Environment
+    app = Portal(__name__, static_folder=None)
     app.config.update(config.flask_config(settings))
     app.extensions["settings"] = settings
     if settings.trusted_proxies:

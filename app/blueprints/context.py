@@ -1,16 +1,14 @@
 """What every template may use."""
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app
-from flask_babel import get_locale
 from markupsafe import Markup
 
 from ..config import Settings
-from .words import say_quickly
+from .words import language, say_quickly
 
 
 def settings() -> Settings:
@@ -21,12 +19,12 @@ def settings() -> Settings:
 
 def spoken() -> Settings:
     """Return the settings with the names in the language of this page."""
-    return _spoken(settings(), str(get_locale() or "ja"))
-
-
-@lru_cache(maxsize=8)
-def _spoken(chosen: Settings, language: str) -> Settings:
-    return chosen.in_language(language)
+    # kept by the application: to find settings by their value means hashing eighty fields
+    known: dict[str, Settings] = current_app.extensions.setdefault("spoken_settings", {})
+    chosen = language() or "ja"
+    if chosen not in known:
+        known[chosen] = settings().in_language(chosen)
+    return known[chosen]
 
 
 def show_time(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
@@ -39,7 +37,7 @@ def show_date(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
     if moment is None:
         return "—"
     local = moment.astimezone(ZoneInfo(zone))
-    if str(get_locale()) == "en":
+    if language() == "en":
         return f"{local.day} {local:%B %Y}"
     return f"{local:%Y年%m月%d日}"
 
@@ -57,7 +55,7 @@ def give_context(app: Flask) -> None:
 
     @app.context_processor
     def context() -> dict[str, Any]:
-        return {"settings": spoken(), "locale": str(get_locale() or "ja")}
+        return {"settings": spoken(), "locale": language() or "ja"}
 
     say_quickly(app)
     app.jinja_env.filters.update(time=show_time, day=show_date, kilo=show_kilo)

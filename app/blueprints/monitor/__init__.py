@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 from flask_login import current_user, login_required
 
 from ... import clock
@@ -16,6 +15,7 @@ from ...domain.polling import Pace
 from ...extensions import limiter
 from ...transaction import transaction
 from ..context import settings
+from ..words import language
 
 bp = Blueprint("monitor", __name__, url_prefix="/monitor")
 
@@ -35,7 +35,7 @@ def show(gateway_id: str | None = None) -> ResponseReturnValue:
     return render_template(
         "monitor/show.html",
         live=shown,
-        tag=shown.tag(str(get_locale())),
+        tag=shown.tag(language()),
         has_others=gateways.count_visible(current_user) > 1,
     )
 
@@ -76,7 +76,7 @@ def find() -> tuple[Choice, str]:
 def tiles(gateway_id: str) -> ResponseReturnValue:
     """Return all that changes on the live screen, or 304 if it looks as it did."""
     shown = look(gateway_id)
-    tag = shown.tag(str(get_locale()))
+    tag = shown.tag(language())
     if request.headers.get("HX-PTag") == tag:
         return "", 304, {"HX-PTag": tag}
     return render_template("monitor/tiles.html", live=shown, tag=tag), 200, {"HX-PTag": tag}

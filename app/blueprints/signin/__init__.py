@@ -1,6 +1,7 @@
 """Signing in and out, and what becomes of it when one forgets or stays away too long."""
 
 from datetime import timedelta
+from functools import lru_cache
 
 from flask import Blueprint, g, request, session
 from flask.typing import ResponseReturnValue
@@ -27,19 +28,25 @@ login.session_protection = None
 def load_signed_in(token: str) -> AccountRow | AccountGlance | None:
     """Return who is signed in with this session token; `g.signed_in` holds the session."""
     chosen = settings()
-    lifetimes = Lifetimes(
-        customer=Lifetime(
-            timedelta(days=chosen.session_idle_days_customer),
-            timedelta(days=chosen.session_max_days_customer),
-        ),
-        staff=Lifetime(
-            timedelta(hours=chosen.session_idle_hours_staff),
-            timedelta(days=chosen.session_max_days_staff),
-        ),
+    lifetimes = _lifetimes(
+        chosen.session_idle_days_customer,
+        chosen.session_max_days_customer,
+        chosen.session_idle_hours_staff,
+        chosen.session_max_days_staff,
     )
     find = sessions.glance if request.endpoint in POLLS else sessions.find
     g.signed_in = find(token, now=clock.now(), lifetimes=lifetimes)
     return g.signed_in.account if g.signed_in else None
+
+
+@lru_cache(maxsize=8)
+def _lifetimes(
+    idle_days: int, max_days: int, staff_idle_hours: int, staff_max_days: int
+) -> Lifetimes:
+    return Lifetimes(
+        customer=Lifetime(timedelta(days=idle_days), timedelta(days=max_days)),
+        staff=Lifetime(timedelta(hours=staff_idle_hours), timedelta(days=staff_max_days)),
+    )
 
 
 @bp.before_app_request
