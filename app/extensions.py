@@ -11,7 +11,7 @@ from unicodedata import normalize
 import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import current_app, request
+from flask import Flask, current_app, request
 from flask_babel import Babel, gettext, lazy_gettext
 from flask_limiter import Limiter
 from flask_login import LoginManager
@@ -110,6 +110,13 @@ class RequestLimiter(Limiter):
     def __init__(self) -> None:
         self._free: set[Callable[..., object]] = set()
         super().__init__(key_func=lambda: network_address(request.remote_addr))
+
+    def init_app(self, app: Flask) -> None:
+        """Limit requests, without the hooks that tell of limits in headers: we do not."""
+        # Flask-Limiter hangs its hooks where it is not registered yet
+        app.extensions.setdefault("limiter", set()).add(self)
+        super().init_app(app)
+        app.before_request(self._check_request_limit)
 
     def free(self, view: View) -> View:
         """Exempt a view that is asked very often: Flask-Limiter takes as long as two queries."""

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
@@ -14,7 +14,7 @@ from ...domain.live import Choice, Live
 from ...domain.polling import Pace
 from ...extensions import limiter
 from ...transaction import transaction
-from ..context import settings
+from ..context import settings, spoken
 from ..words import language
 
 bp = Blueprint("monitor", __name__, url_prefix="/monitor")
@@ -79,7 +79,9 @@ def tiles(gateway_id: str) -> ResponseReturnValue:
     tag = shown.tag(language())
     if request.headers.get("HX-PTag") == tag:
         return "", 304, {"HX-PTag": tag}
-    return render_template("monitor/tiles.html", live=shown, tag=tag), 200, {"HX-PTag": tag}
+    # not `render_template`: the partial needs nothing of what is gathered for every page
+    partial = current_app.jinja_env.get_template("monitor/tiles.html")
+    return partial.render(live=shown, tag=tag, settings=spoken()), 200, {"HX-PTag": tag}
 
 
 def look(gateway_id: str) -> Live:
