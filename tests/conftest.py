@@ -20,10 +20,31 @@ from app.extensions import db
 from tests.databases import Databases
 
 # few random examples in `make test`, many in `make test-deep`
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "few")
 QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 hypothesis_settings.register_profile("few", max_examples=25, **QUIET)  # type: ignore[arg-type]
 hypothesis_settings.register_profile("many", max_examples=250, **QUIET)  # type: ignore[arg-type]
-hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+hypothesis_settings.load_profile(PROFILE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Ask pages on SQLite alone, where nothing but the database's rules could differ.
+
+    Those rules have tests on both, as do pages marked `both_databases`; `make test-deep` asks
+    everything on both.
+    """
+    if PROFILE == "many":
+        return
+    pages = Path(__file__).parent / "blueprints"
+    left = [
+        item
+        for item in items
+        if pages in item.path.parents
+        and item.get_closest_marker("postgresql")
+        and not item.get_closest_marker("both_databases")
+    ]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +70,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
     Flask.jinja_options = {"bytecode_cache": kept}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(
     request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
 ) -> Iterator[str]:

@@ -93,6 +93,7 @@ def mails(app: Flask) -> list[str]:
         return list(db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)))
 
 
+@pytest.mark.both_databases
 def test_the_whole_way(app: Flask, client: FlaskClient, url: str) -> None:
     page = client.get(url)
     assert page.status_code == 200

@@ -107,6 +107,7 @@ def test_a_mailed_url_sets_a_new_password_once(app: Flask, client: FlaskClient, 
         assert "すでに使われたか、有効期限が切れています" in again.text
 
 
+@pytest.mark.both_databases
 def test_known_and_unknown_addresses_get_the_same_answer_for_the_same_work(
     app: Flask, client: FlaskClient, taro: int
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_used_url_takes_the_older_ones_with_it(
     assert client.get(first).status_code == 410
 
 
+@pytest.mark.both_databases
 def test_of_two_who_use_a_url_at_once_one_wins(app: Flask, client: FlaskClient, taro: int) -> None:
     ask(client)
     together, at = Barrier(2), url(app)
@@ -247,6 +249,7 @@ def test_gateway_and_phone_bring_the_id_to_the_registered_address(
     assert TARO not in client.get("/forgotten-id?sent=1").text
 
 
+@pytest.mark.both_databases
 def test_who_does_not_know_the_phone_gets_the_same_answer_for_the_same_work(
     app: Flask, client: FlaskClient, home: int
 ) -> None:

@@ -67,6 +67,7 @@ def tile(html: str, kind: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split())
 
 
+@pytest.mark.both_databases
 def test_the_page_shows_state_moment_and_the_five_tiles(app: Flask, client: FlaskClient) -> None:
     public_id = add_home(app)
     sign_in(client, "taro@example.org")
@@ -154,6 +155,7 @@ def test_an_alarm_is_told_with_whom_to_call(app: Flask, client: FlaskClient) -> 
     assert "inverter.OVER_TEMP" in html
 
 
+@pytest.mark.both_databases
 def test_a_strangers_gateway_is_not_found(app: Flask, client: FlaskClient) -> None:
     public_id = add_home(app)
     with app.app_context(), transaction():

@@ -100,6 +100,7 @@ def test_the_sheets_qr_code_fills_in_the_gateway_id_but_never_a_password(
     assert values(form)["gateway_password"] == ""
 
 
+@pytest.mark.both_databases
 def test_a_gateway_id_of_rubbish_is_passed_over(client: FlaskClient) -> None:
     form = agree(client, "\x00<script>😀\u202e" * 20)
     assert form.status_code == 200
@@ -142,6 +143,7 @@ def test_without_terms_nobody_can_register(app: Flask, client: FlaskClient) -> N
 # --- the whole way
 
 
+@pytest.mark.both_databases
 def test_the_whole_way(app: Flask, client: FlaskClient) -> None:
     form = agree(client)
     assert form.request.path == "/register/form"
@@ -294,6 +296,7 @@ def test_pressing_twice_shows_the_same_page_and_sends_one_mail(
     assert rows(app, Registration) == rows(app, OutboxMail) == rows(app, Consent) == 1
 
 
+@pytest.mark.both_databases
 def test_pressing_twice_at_once_sends_one_mail(app: Flask, client: FlaskClient) -> None:
     agree(client)
     data = hidden(fill(client))
@@ -366,6 +369,7 @@ def test_the_next_person_at_the_same_browser_sees_nothing_of_the_first(
 # --- the gateway
 
 
+@pytest.mark.both_databases
 def test_unknown_wrong_and_taken_answer_alike_for_the_same_work(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def sessions(app: Flask) -> list[Session]:
         ("/monitor/sign-in", "モニタリングサイト", "/monitor"),
     ],
 )
+@pytest.mark.both_databases
 def test_each_face_signs_in_under_its_own_heading_and_leads_home(
     client: FlaskClient, taro: int, page: str, face: str, home: str
 ) -> None:
@@ -115,6 +116,7 @@ def test_every_refusal_reads_the_same_and_keeps_the_id_but_not_the_password(
     assert sessions(app) == []
 
 
+@pytest.mark.both_databases
 def test_known_and_unknown_ids_take_the_same_work(
     app: Flask, client: FlaskClient, taro: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +235,7 @@ def test_a_success_forgives_the_account_but_not_the_address(
     assert counts == {"address:127.0.0.1": 4}
 
 
+@pytest.mark.both_databases
 def test_parallel_guesses_do_not_slip_under_the_limit(app: Flask, taro: int) -> None:
     together = Barrier(16)
 
