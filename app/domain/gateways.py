@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, func, select
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -10,7 +10,7 @@ from ..models import Account, Gateway, Installation
 from .errors import NotFound
 
 
-def visible_to(actor_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+def visible_to(actor_id: int | SQLColumnExpression[int]) -> ColumnElement[bool]:
     """Return the condition under which an installation is the actor's to see: its open ones."""
     return and_(Installation.account_id == actor_id, Installation.closed_at.is_(None))
 

@@ -25,14 +25,16 @@ from sqlalchemy import (
 )
 
 from ..extensions import db
-from ..models import Account, Gateway, Heartbeat, Installation, Latest, PollState
+from ..models import Account, Gateway, Heartbeat, Installation, Latest, PollState, Session
 from ..profiles.base import State
+from . import sessions, tokens
 from .energy import day_of
 from .errors import NotFound
 from .gateways import visible_to
 from .heartbeats import AWAY_S
 from .polling import POLLER
 from .readings import TODAY
+from .sessions import Lifetimes, SessionGlance
 
 LATE = timedelta(seconds=120)  # two missed polls at the 60 s interval
 LOST = timedelta(minutes=15)
@@ -193,6 +195,21 @@ def get_live(actor: Account, public_id: str, now: datetime, *, zone: str) -> Liv
     return _live(row, now, zone)
 
 
+def poll(
+    token: str, public_id: str, now: datetime, *, zone: str, lifetimes: Lifetimes
+) -> tuple[SessionGlance, Live] | None:
+    """Return who asks and what the live screen shows them, by one statement and no ORM session.
+
+    A household's screen asks for this every few seconds: it takes a third of the time that
+    `sessions.find` and `get_live` take, which tell why there is nothing where this is None.
+    """
+    asked = {"token_hash": tokens.digest(token), "public_id": public_id}
+    with db.engine.connect() as connection:
+        row = connection.execute(_polled_row(), asked).one_or_none()
+    session = sessions.glance_of(row, now, lifetimes) if row else None
+    return (session, _live(row, now, zone)) if row and session else None
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One page of the gateways to choose from, those that need a look first."""
@@ -231,9 +248,20 @@ def list_live(
 
 @cache
 def _one_row() -> Select[*tuple[Any, ...]]:
-    """Build the statement once: every screen asks for its tiles every few seconds."""
+    """Build the statement once: building it takes as long as running it."""
     is_theirs = visible_to(bindparam("actor_id", type_=Integer))
     return _rows().where(is_theirs, Gateway.public_id == bindparam("public_id"))
+
+
+@cache
+def _polled_row() -> Select[*tuple[Any, ...]]:
+    return (
+        _rows()
+        .add_columns(*sessions.GLANCE)
+        .join(Account, visible_to(Account.id))
+        .join(Session, Session.account_id == Account.id)
+        .where(sessions.is_open(), Gateway.public_id == bindparam("public_id"))
+    )
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

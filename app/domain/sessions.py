@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select, update
 
 from ..extensions import db, hasher
 from ..models import Account, Session
@@ -20,6 +20,17 @@ SessionRow = Session
 ACTION = "sign-in"
 # how exact `last_seen_at` is: a live page polls every few seconds
 TOUCH_EVERY = timedelta(minutes=1)
+# what a poll selects of session and account
+GLANCE = (
+    Session.id.label("session_id"),
+    Session.account_id,
+    Session.began_at,
+    Session.last_seen_at,
+    Account.role,
+    Account.language,
+    Account.family_name,
+    Account.given_name,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,52 +139,33 @@ def find(token: str, *, now: datetime, lifetimes: Lifetimes) -> Session | None:
     return session
 
 
-def glance(token: str, *, now: datetime, lifetimes: Lifetimes) -> SessionGlance | None:
-    """Return of a session what a poll needs, if `find` would find it, for a third of the work."""
-    asked = {"token_hash": tokens.digest(token)}
-    row = db.session.connection().execute(_open_glance(), asked).one_or_none()
-    if row is None:
-        return None
+def glance_of(row: Row[Any], now: datetime, lifetimes: Lifetimes) -> SessionGlance | None:
+    """Return the session in a row of `GLANCE`, which `is_open`, if its lifetime is not over."""
     name = f"{row.family_name} {row.given_name}"
     account = AccountGlance(row.account_id, row.role, row.language, name)
-    session = SessionGlance(row.id, account, row.began_at, row.last_seen_at)
+    session = SessionGlance(row.session_id, account, row.began_at, row.last_seen_at)
     return None if _is_over(session, lifetimes.of(account), now) else session
+
+
+def is_open() -> ColumnElement[bool]:
+    """Return the condition under which `find` finds the session and account of `token_hash`."""
+    return and_(
+        Session.token_hash == bindparam("token_hash"),
+        Session.ended_at.is_(None),
+        Account.locked_at.is_(None),
+        Account.closed_at.is_(None),
+    )
 
 
 def _is_over(session: Session | SessionGlance, lifetime: Lifetime, now: datetime) -> bool:
     return now - session.last_seen_at >= lifetime.idle or now - session.began_at >= lifetime.longest
 
 
-# statements are built once: every request runs one, and building it takes as long as running it
-
-
 @cache
 def _open() -> Select[Session]:
+    """Build the statement once: building it takes as long as running it, which every page does."""
     return select(Session).where(
         Session.token_hash == bindparam("token_hash"), Session.ended_at.is_(None)
-    )
-
-
-@cache
-def _open_glance() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Session.id,
-            Session.account_id,
-            Session.began_at,
-            Session.last_seen_at,
-            Account.role,
-            Account.language,
-            Account.family_name,
-            Account.given_name,
-        )
-        .join(Session.account)
-        .where(
-            Session.token_hash == bindparam("token_hash"),
-            Session.ended_at.is_(None),
-            Account.locked_at.is_(None),
-            Account.closed_at.is_(None),
-        )
     )
 
 

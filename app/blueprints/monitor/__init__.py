@@ -1,8 +1,8 @@
 """The monitor screens: live values of one gateway, and the choice among several."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
@@ -14,6 +14,7 @@ from ...domain.live import Choice, Live
 from ...domain.polling import Pace
 from ...extensions import limiter
 from ...transaction import transaction
+from .. import signin
 from ..context import settings, spoken
 from ..words import language
 
@@ -72,16 +73,35 @@ def find() -> tuple[Choice, str]:
 # whoever is signed in may watch many screens at once, from behind one address
 @bp.get(f"/{GATEWAY}/tiles")
 @limiter.free
-@login_required
 def tiles(gateway_id: str) -> ResponseReturnValue:
     """Return all that changes on the live screen, or 304 if it looks as it did."""
-    shown = look(gateway_id)
+    token, chosen, now = session.get("_user_id"), settings(), clock.now()
+    found = None
+    if token and people.is_gateway_id(gateway_id):
+        zone = chosen.site_zone
+        found = live.poll(token, gateway_id, now, zone=zone, lifetimes=signin.lifetimes())
+    if found is None:
+        refusal: ResponseReturnValue = nothing_to_poll()
+        return refusal
+    seen, shown = found
+    signin.see(seen, now)
+    note_watched(shown, now)
     tag = shown.tag(language())
     if request.headers.get("HX-PTag") == tag:
         return "", 304, {"HX-PTag": tag}
     # not `render_template`: the partial needs nothing of what is gathered for every page
     partial = current_app.jinja_env.get_template("monitor/tiles.html")
     return partial.render(live=shown, tag=tag, settings=spoken()), 200, {"HX-PTag": tag}
+
+
+@login_required
+def nothing_to_poll() -> ResponseReturnValue:
+    """Lead who is not signed in to where one signs in; anything else does not exist.
+
+    Raises:
+        NotFound: Always, to who is signed in.
+    """
+    raise NotFound
 
 
 def look(gateway_id: str) -> Live:
@@ -93,13 +113,19 @@ def look(gateway_id: str) -> Live:
     if not people.is_gateway_id(gateway_id):
         # PostgreSQL takes no NUL, not even to look for it
         raise NotFound
-    chosen, now = settings(), clock.now()
-    shown = live.get_live(current_user, gateway_id, now, zone=chosen.site_zone)
+    now = clock.now()
+    shown = live.get_live(current_user, gateway_id, now, zone=settings().site_zone)
+    note_watched(shown, now)
+    return shown
+
+
+def note_watched(shown: Live, now: datetime) -> None:
+    """Write down that somebody watches, if that was not done just now."""
+    chosen = settings()
     watched_for = timedelta(seconds=chosen.watched_for_s)
     if shown.watched_until is None or shown.watched_until < now + watched_for - WATCH_AGAIN:
         with transaction():
             polling.watch(shown.id, now, for_s=chosen.watched_for_s, pace=pace(chosen))
-    return shown
 
 
 def pace(chosen: Settings) -> Pace:

@@ -1,6 +1,6 @@
 """Signing in and out, and what becomes of it when one forgets or stays away too long."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from flask import Blueprint, g, request, session
@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from ... import clock
 from ...domain import sessions
-from ...domain.sessions import AccountGlance, AccountRow, Lifetime, Lifetimes
+from ...domain.sessions import AccountRow, Lifetime, Lifetimes, SessionGlance
 from ...extensions import login
 from ...transaction import transaction
 from ..context import settings
@@ -18,25 +18,28 @@ from . import outlived
 
 bp = Blueprint("signin", __name__)
 
-# what is asked for again and again, and needs no more of an account than an `AccountGlance`
+# these find who is signed in by the statement that finds what they ask for, and call `see`
 POLLS = frozenset({"monitor.tiles"})
 
 # the session row says all; a fingerprint of the browser in the cookie would add nothing
 login.session_protection = None
 
 
-def load_signed_in(token: str) -> AccountRow | AccountGlance | None:
+def load_signed_in(token: str) -> AccountRow | None:
     """Return who is signed in with this session token; `g.signed_in` holds the session."""
+    g.signed_in = sessions.find(token, now=clock.now(), lifetimes=lifetimes())
+    return g.signed_in.account if g.signed_in else None
+
+
+def lifetimes() -> Lifetimes:
+    """Return how long sessions last, as configured."""
     chosen = settings()
-    lifetimes = _lifetimes(
+    return _lifetimes(
         chosen.session_idle_days_customer,
         chosen.session_max_days_customer,
         chosen.session_idle_hours_staff,
         chosen.session_max_days_staff,
     )
-    find = sessions.glance if request.endpoint in POLLS else sessions.find
-    g.signed_in = find(token, now=clock.now(), lifetimes=lifetimes)
-    return g.signed_in.account if g.signed_in else None
 
 
 @lru_cache(maxsize=8)
@@ -56,7 +59,7 @@ def see_who_is_there() -> None:
     A page that polls keeps its session alive by this alone.
     """
     g.signed_in = None
-    if not current_user.is_authenticated:
+    if request.endpoint in POLLS or not current_user.is_authenticated:
         return
     now = clock.now()
     ends_kept = KEPT_PAGE in session and request.method == "POST"
@@ -65,6 +68,15 @@ def see_who_is_there() -> None:
             sessions.touch(g.signed_in, now)
             if ends_kept:
                 outlived.forget_kept()
+
+
+def see(session: SessionGlance, now: datetime) -> None:
+    """Take a poll for signed in by the session it found, and note the sign of life."""
+    g.signed_in = session
+    login._update_request_context_with_user(session.account)
+    if sessions.needs_touch(session, now):
+        with transaction():
+            sessions.touch(session, now)
 
 
 def ask_to_sign_in() -> ResponseReturnValue:
