@@ -1,5 +1,6 @@
 """Static files under hashed names: they may be kept for ever, and a release changes the name."""
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from re import compile as regex
@@ -37,10 +38,14 @@ class Assets:
         return self.urls[name]
 
 
+# read once a process, however many applications its tests make
+known_assets = cache(Assets)
+
+
 def serve_assets(app: Flask) -> None:
     """Serve `app/static/` by WhiteNoise and give templates `asset(name)`."""
     folder = Path(app.root_path) / "static"
-    assets = Assets(folder, "/static")
+    assets = known_assets(folder, "/static")
     own = of_every_answer(https=app.config["SESSION_COOKIE_SECURE"])
 
     def add_own(headers: Headers, _path: str, _url: str) -> None:
