@@ -4,12 +4,10 @@ import email
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
@@ -21,6 +19,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,21 +29,16 @@ SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height":
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 READY_S = 60
+TILE_REFRESH_S = 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as a browser test; one process runs them, one demo serves them."""
+    """Mark everything here as a browser test; one process runs all that visit the one demo."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+            visits = "demo" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("demo" if visits else "browser"))
 
 
 @dataclass
@@ -109,7 +104,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     process = subprocess.Popen(
         [sys.executable, "-m", "demo"],
         cwd=ROOT,
-        env={**os.environ, "PORT": str(port), "DATA_DIR": str(data_dir)},
+        # tiles ask more often than a household needs: journeys wait for the next time
+        env={
+            **os.environ,
+            "PORT": str(port),
+            "DATA_DIR": str(data_dir),
+            "TILE_REFRESH_S": str(TILE_REFRESH_S),
+        },
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

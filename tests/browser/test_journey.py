@@ -106,21 +106,21 @@ def register(
     seen()
 
 
-def activate(visitor: Visitor, url: str, *, javascript: bool = True) -> None:
-    """Open the mail's URL, agree, and set the password."""
+def activate(visitor: Visitor, url: str, *, look: bool = True) -> None:
+    """Open the mail's URL, agree, and set the password; check each page if `look`."""
     page = visitor.page
     visitor.open(url)
-    if javascript:
+    if look:
         visitor.check_page()
     press(visitor, "同意する")
-    if javascript:
+    if look:
         visitor.check_page()
     page.locator('[name="password"]').fill(PASSWORD)
     page.locator('[name="password_again"]').fill(PASSWORD)
     page.locator('[name="phone"]').fill("03-1234-5678")
     press(visitor, "登録")
     expect(page.get_by_role("heading", name=re.compile("本登録完了"))).to_be_visible()
-    if javascript:
+    if look:
         visitor.check_page()
 
 
@@ -141,7 +141,7 @@ def test_a_household_comes_from_the_sheet_to_live_tiles(
     register(visitor, sample, email, javascript=javascript)
     message = demo.wait_for_mail(email, "アカウント仮登録のお知らせ")
     assert sample["password"] not in message.as_string()
-    activate(visitor, url_in(message), javascript=javascript)
+    activate(visitor, url_in(message), look=javascript)
     demo.wait_for_mail(email, "アカウント本登録完了のお知らせ")
 
     sign_in(visitor, email)
@@ -182,7 +182,7 @@ def test_a_used_url_leads_to_sign_in(
     visitor = visit()
     register(visitor, sample, email, look=False)
     url = url_in(demo.wait_for_mail(email, "アカウント仮登録のお知らせ"))
-    activate(visitor, url)
+    activate(visitor, url, look=False)
     visitor.provoked.append("410")
     visitor.open(url)
     visitor.check_page()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.conftest import TILE_REFRESH_S, Demo, OpenVisitor, Visitor
 
 TILES = re.compile(r"/monitor/\w+/tiles")
 AWAY = re.compile("再接続しています")
+# how tiles are asked for has nothing to do with the size of the screen
+ON_A_PHONE = pytest.mark.parametrize("size", ["phone"])
 
 
 def watch_the_home(visit: OpenVisitor, demo: Demo) -> Visitor:
@@ -27,6 +29,7 @@ def watch_the_home(visit: OpenVisitor, demo: Demo) -> Visitor:
     return visitor
 
 
+@ON_A_PHONE
 def test_tiles_survive_a_502_a_refused_connection_and_a_minute_of_silence(
     visit: OpenVisitor, demo: Demo
 ) -> None:
@@ -60,6 +63,7 @@ def test_tiles_survive_a_502_a_refused_connection_and_a_minute_of_silence(
     expect(page.get_by_text(AWAY)).to_be_hidden()
 
 
+@ON_A_PHONE
 def test_a_live_page_that_was_signed_out_elsewhere_leads_to_sign_in_and_polls_no_more(
     visit: OpenVisitor, demo: Demo
 ) -> None:
@@ -74,7 +78,7 @@ def test_a_live_page_that_was_signed_out_elsewhere_leads_to_sign_in_and_polls_no
     expect(page.get_by_role("button", name="ログイン", exact=True)).to_be_visible(timeout=20_000)
     polls: list[str] = []
     page.on("request", lambda request: polls.append(request.url))
-    page.wait_for_timeout(6_000)
+    page.wait_for_timeout(3 * TILE_REFRESH_S * 1000)
     assert not [url for url in polls if TILES.search(url)]
 
 
