@@ -63,7 +63,8 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
             self, environment: Environment, name: str, filename: str | None, source: str
         ) -> Bucket:
             # what is compiled depends on these as well
-            told = f"{name} {language()} {environment.autoescape is True}"
+            kind = type(environment).__module__
+            told = f"{name} {language()} {kind} {environment.autoescape is True}"
             return super().get_bucket(environment, told, filename, source)
 
     kept = Kept(str(tmp_path_factory.mktemp("templates")))

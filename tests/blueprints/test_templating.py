@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask, render_template
+from flask import Flask, render_template, render_template_string
 from flask_babel import force_locale
 from jinja2 import DictLoader
+from markupsafe import Markup
 
 from app.blueprints import words
 
@@ -57,3 +58,20 @@ def test_an_imported_macro_sees_what_every_template_sees(app: Flask) -> None:
         assert own.render() == "21"
     assert "more" not in env.globals
     assert env.globals["asset"] != "2"
+
+
+def test_what_goes_out_is_escaped_once_and_markup_not_at_all(app: Flask) -> None:
+    class Shown:
+        def __html__(self) -> str:
+            return "<u>"
+
+    class Word(str):
+        pass
+
+    source = (
+        "{{ a }}{{ b }}{{ c }}{{ d }}{{ e }}{{ a | safe }}{% set f %}{{ a }}{% endset %}{{ f }}"
+    )
+    values = {"a": "<&", "b": Markup("<b>"), "c": 5, "d": Shown(), "e": Word("<i>")}
+    with app.test_request_context():
+        said = render_template_string(source, **values)
+    assert said == "&lt;&amp;<b>5<u>&lt;i&gt;<&&lt;&amp;"
