@@ -32,6 +32,8 @@ READY_S = 60
 TILE_REFRESH_S = 2
 
 
+# first: xdist asks for the groups in this same hook
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything here as a browser test; one process runs all that visit the one demo."""
     for item in items:
