@@ -1,9 +1,14 @@
 """Typed settings."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from app.config import Settings, flask_config
+
+ROOT = Path(__file__).parents[1]
 
 
 def named(**given: str) -> Settings:
@@ -56,3 +61,19 @@ def test_a_secret_that_was_not_set_is_random() -> None:
 def test_the_real_portal_is_reached_by_https_alone() -> None:
     with pytest.raises(ValidationError, match="https"):
         Settings(_env_file=None, secret_key="x" * 32, base_url="http://portal.example.org")  # type: ignore[call-arg]
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    configuration = ROOT / "app" / "config.py"
+    reading = [
+        path.read_text("utf-8")
+        for path in (ROOT / "app").rglob("*")
+        if path.suffix in {".py", ".html", ".txt"} and path != configuration
+    ]
+    read = set(re.findall(r"\.(\w+)", "\n".join(reading)))
+    read |= set(re.findall(r"(?:settings|self)\.(\w+)", configuration.read_text("utf-8")))
+    fields = set(Settings.model_fields)
+    # content files and pages ask for a name; which language it is in is decided in one place
+    read |= {f"{name}_en" for name in read}
+    read |= {name.lower() for name in Settings(_env_file=None, testing=True).names}  # type: ignore[call-arg]
+    assert fields - read == set()
