@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from ..domain import sessions
 from ..domain.errors import Rejected
 from ..domain.limits import TooManyFailures
+from .fields import show_rejection
 
 # names the page whose fields the session row keeps, so that no other page asks for them
 KEPT_PAGE = "kept_form"
@@ -31,10 +32,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf brings no types
 
     def show_rejection(self, refusal: Rejected) -> int:
         """Show a refusal at its field, or above the form; return the status to answer with."""
-        if refusal.field and refusal.field in self:
-            self[refusal.field].errors = [str(refusal)]
-        else:
-            self.form_errors = [str(refusal)]
+        show_rejection(self, refusal)
         return 429 if isinstance(refusal, TooManyFailures) else 422
 
 

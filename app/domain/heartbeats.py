@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..extensions import db
 from ..models import Heartbeat
+from .inserts import insert
 
 # a part that was not seen for this long was away (six of the 10 s beats)
 AWAY_S = 60
@@ -18,10 +18,10 @@ def beat(name: str, now: datetime, *, away_s: float = AWAY_S) -> None:
 
     Two workers may beat for the same name at once: one statement, the later one stands.
     """
-    postgres = db.session.get_bind().dialect.name == "postgresql"
-    insert = postgresql.insert(Heartbeat) if postgres else sqlite.insert(Heartbeat)
     db.session.execute(
-        insert.values(name=name, at=now, back_at=now).on_conflict_do_update(
+        insert(Heartbeat)
+        .values(name=name, at=now, back_at=now)
+        .on_conflict_do_update(
             index_elements=[Heartbeat.name],
             set_={
                 "at": now,

@@ -12,7 +12,6 @@ from itertools import count, takewhile
 from math import ceil
 
 from sqlalchemy import case, delete, literal, null, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ..extensions import UtcDateTime, db
@@ -20,6 +19,7 @@ from ..extensions import lazy_gettext as _
 from ..models import FailureCount
 from .clearing import delete_some
 from .errors import Rejected
+from .inserts import insert
 
 # a day without a failure wipes the slate
 DECAY = timedelta(days=1)
@@ -136,8 +136,6 @@ def _count(
     ]
     longest = literal(now + timedelta(seconds=delay_max_s), UtcDateTime())
     old = FailureCount.last_failure_at <= now - DECAY
-    on_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    insert = postgresql.insert if on_postgresql else sqlite.insert
     counted: ReturningInsert[int] = (
         insert(FailureCount)
         .values(

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, delete, exists, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..extensions import Model, db, wake_after_commit
 from ..models import Heartbeat, OutboxMail
+from .inserts import insert
 
 BACK_OFF_MAX = timedelta(hours=1)
 ANSWER_LENGTH = 500
@@ -199,7 +199,6 @@ def _count(statement: Any) -> bool:
 
 
 def _insert_if_new(model: type[Model], **values: Any) -> bool:
-    dialect = postgresql if db.session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(model).values(**values).on_conflict_do_nothing()
+    statement = insert(model).values(**values).on_conflict_do_nothing()
     # not rowcount: the drivers do not agree on it for an INSERT
     return db.session.execute(statement.returning(literal_column("1"))).first() is not None

@@ -11,13 +11,13 @@ from math import ceil
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Row, Table, bindparam, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..extensions import Model, db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
 from . import heartbeats, readings
 from .energy import advance, limits_w
+from .inserts import insert
 from .readings import TODAY, Site, Today
 
 # domestic supply (単相三線): contract current × 200 V
@@ -306,9 +306,6 @@ class _Writing:
     def flush(self) -> None:
         """Write everything, one statement per table."""
         connection = db.session.connection()
-        insert: Any = (
-            postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        )
         if self.readings:
             connection.execute(insert(_table(Reading)).on_conflict_do_nothing(), self.readings)
         if self.latest:
