@@ -1,5 +1,8 @@
 # Everything a newcomer types. `make help` lists it.
 
+# bytecode is kept, whatever the shell says: six processes would compile everything at each start
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 BIN := .venv/bin
 CATALOG := app/translations/en/LC_MESSAGES/messages
