@@ -1,8 +1,8 @@
 """What every test stands on: an application on SQLite and on PostgreSQL, and a small cast."""
 
 import os
-import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from jinja2 import Environment, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 
-from app import create_app
 from app.blueprints.words import language
 from app.config import Settings
-from app.extensions import db
 from tests.databases import Databases
+from tests.wiring import Wiring, ended, wire
 
 # few random examples in `make test`, many in `make test-deep`
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "few")
@@ -71,26 +70,39 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
     Flask.jinja_options = {"bytecode_cache": kept}
 
 
+@pytest.fixture(scope="session")
+def portal_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of this process's portals."""
+    return tmp_path_factory.mktemp("portal")
+
+
+@pytest.fixture(scope="session")
+def wiring() -> Wiring:
+    """Keep wired applications from test to test."""
+    return Wiring()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database_url(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
-) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, databases: Databases, portal_dir: Path) -> str:
     """Give an empty, migrated database, once of each kind."""
     if request.param == "sqlite":
-        copy = tmp_path / "portal.db"
-        shutil.copy(databases.sqlite_template, copy)
-        yield f"sqlite:///{copy}"
-        return
+        return databases.new_sqlite(portal_dir)
     if databases.postgresql_url is None:
         pytest.skip(databases.why_no_postgresql)
     databases.empty_postgresql()
-    yield databases.postgresql_url
+    return databases.postgresql_url
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
+def settings(database_url: str, portal_dir: Path) -> Settings:
     """Give settings for a test: cheap hashes, no .env, a queue server that is not there."""
-    return test_settings(database_url, tmp_path)
+    return standard_settings(database_url, portal_dir)
+
+
+@cache
+def standard_settings(database_url: str, portal_dir: Path) -> Settings:
+    """Make them once: that takes longer than many a test."""
+    return test_settings(database_url, portal_dir)
 
 
 def test_settings(database_url: str, data_dir: Path, **changes: object) -> Settings:
@@ -112,14 +124,18 @@ test_settings.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, wiring: Wiring) -> Iterator[Flask]:
     """Give a wired application. No context is left open: tests see what the next request sees."""
-    app = create_app(settings)
-    app.config["WTF_CSRF_ENABLED"] = False
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with wiring.kept(settings) as app:
+        yield app
+
+
+@pytest.fixture
+def own_app(settings: Settings) -> Iterator[Flask]:
+    """Give an application of the test's own, to which it may add views."""
+    app = wire(settings).app
+    with ended(app):
+        yield app
 
 
 @pytest.fixture

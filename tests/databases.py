@@ -1,6 +1,7 @@
 """Databases for tests: a SQLite template to copy, and one PostgreSQL server for the whole run."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,16 @@ class Databases:
             if url:
                 migrate(url)
             yield cls(template, url, why)
+
+    def new_sqlite(self, folder: Path) -> str:
+        """Put an empty database in the place of the last one; return its URL."""
+        for left in ("portal.db-wal", "portal.db-shm"):
+            (folder / left).unlink(missing_ok=True)
+        fresh = folder / "fresh.db"
+        shutil.copy(self.sqlite_template, fresh)
+        # a file of its own: what a thread of the last test still writes goes nowhere
+        fresh.replace(folder / "portal.db")
+        return f"sqlite:///{folder / 'portal.db'}"
 
     def empty_postgresql(self) -> None:
         """Empty every table."""

@@ -1,5 +1,7 @@
 """The demo's printed sheets."""
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -10,13 +12,13 @@ SHEET = "<!doctype html><title>シート</title>"
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings: Settings, tmp_path: Path) -> Settings:
     """Run the demo, with one sheet."""
-    sheets = settings.data_dir / "demo" / "sheets"
+    sheets = tmp_path / "demo" / "sheets"
     sheets.mkdir(parents=True)
     (sheets / "H7K3M9PAVW4X.html").write_text(SHEET, "utf-8")
-    (settings.data_dir / "demo" / "secret.html").write_text("secret", "utf-8")
-    return settings.model_copy(update={"demo": True})
+    (tmp_path / "demo" / "secret.html").write_text("secret", "utf-8")
+    return settings.model_copy(update={"demo": True, "data_dir": tmp_path})
 
 
 def test_a_samples_sheet_is_shown_with_its_own_styles(client: FlaskClient) -> None:

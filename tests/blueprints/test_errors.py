@@ -22,8 +22,9 @@ OURS = {"Origin": "http://localhost"}
 
 
 @pytest.fixture
-def app(app: Flask) -> Flask:
+def app(own_app: Flask) -> Flask:
     """Add views that fail in every way."""
+    app = own_app
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
     def fail(how: str) -> Any:

@@ -42,8 +42,9 @@ PAGE = """{% extends "layouts/manage.html" %}{% block content %}<form method="po
 
 
 @pytest.fixture
-def app(app: Flask) -> Flask:
+def app(own_app: Flask) -> Flask:
     """Add a form of its own to the portal, as later nouns will."""
+    app = own_app
 
     @login_required
     def site() -> Any:

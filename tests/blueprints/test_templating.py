@@ -26,8 +26,9 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_template_says_its_words_in_the_language_of_each_request(
-    app: Flask, catalogue: None
+    own_app: Flask, catalogue: None
 ) -> None:
+    app = own_app
     inner = "{% macro inner(a) %}{{ _('in <b>') if a else _('out') }} {{ a }}{% endmacro %}"
     outer = "{% from 'inner.html' import inner %}{{ inner('<i>') }}{{ _('5 %%') }}"
     app.jinja_env.loader = DictLoader({"inner.html": inner, "outer.html": outer})

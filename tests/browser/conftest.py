@@ -106,12 +106,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     process = subprocess.Popen(
         [sys.executable, "-m", "demo"],
         cwd=ROOT,
-        # tiles ask more often than a household needs: journeys wait for the next time
+        # homes and tiles are asked more often than a household needs: journeys wait for that
         env={
             **os.environ,
             "PORT": str(port),
             "DATA_DIR": str(data_dir),
             "TILE_REFRESH_S": str(TILE_REFRESH_S),
+            "POLL_WATCHED_S": "1",
         },
         stdout=log,
         stderr=subprocess.STDOUT,

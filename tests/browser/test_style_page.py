@@ -22,6 +22,10 @@ LIVE = """
 """
 
 
+# an answer after the first one; a page that is slow to be looked at is several further
+LATER = re.compile(r"^回([2-9]|\d{2,})$")
+
+
 @dataclass
 class Server:
     """What the live partial answers next, and how often it was asked."""
@@ -207,7 +211,7 @@ def test_a_double_click_submits_once_with_the_buttons_value(page: Page, server: 
 
 def test_a_live_part_refreshes_itself(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/live-poll")
-    expect(page.locator("#live")).to_have_text("回2")
+    expect(page.locator("#live")).to_have_text(LATER)
 
 
 def test_polling_stops_when_the_markup_says_so(page: Page, server: Server) -> None:
@@ -225,7 +229,7 @@ def test_a_502_leaves_the_tiles_says_so_and_recovers(page: Page, server: Server)
         "サーバーと通信できません。再接続しています…"
     )
     expect(page.locator("#live")).to_have_text("はじめ")
-    expect(page.locator("#live")).to_have_text("回2", timeout=8000)
+    expect(page.locator("#live")).to_have_text(LATER, timeout=8000)
     expect(page.locator("[data-poll-status]")).to_be_empty()
 
 

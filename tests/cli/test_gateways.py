@@ -74,7 +74,8 @@ def test_with_a_folder_the_passwords_stand_on_the_sheets_alone(app: Flask, tmp_p
 
 def test_nobody_else_can_read_the_sheets(app: Flask, tmp_path: Path) -> None:
     folder = tmp_path / "sheets"
-    run(app, tmp_path, GOOD, "--sheets", str(folder))
+    result = run(app, tmp_path, GOOD, "--sheets", str(folder))
+    assert result.exit_code == 0, result.output
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
