@@ -161,12 +161,11 @@ def test_a_household_comes_from_the_sheet_to_live_tiles(
     expect(live.get_by_text(re.compile(r"^\d+ %$|^\d+%$")).first).to_be_visible()
     if javascript:
         visitor.check_page()
-        # watts may stand still for a while, the minute of the sample cannot: it is shown after
-        # 60 s, a poll within 10 s and a refresh at the latest
+        # figures may stand still at one decimal for a while, the time of the sample may not
         page.wait_for_function(
-            "before => document.querySelector('#live').innerText !== before",
-            arg=live.inner_text(),
-            timeout=90_000,
+            "before => document.querySelector('#live time').dateTime !== before",
+            arg=live.locator("time").get_attribute("datetime"),
+            timeout=30_000,
         )
     visitor.open("/manage")
     if size == "phone":
