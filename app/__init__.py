@@ -15,6 +15,7 @@ from .blueprints.cookies import Cookies
 from .blueprints.errors import answer_errors
 from .blueprints.headers import send_headers
 from .blueprints.language import choose_locale, choose_zone
+from .blueprints.monitor.polls import Polls
 from .blueprints.signin import load_signed_in
 from .blueprints.templating import Environment
 from .cli import register_commands
@@ -60,10 +61,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     queues.init(settings.redis_url or "redis://localhost:6379/0")
     hasher.init(time_cost=settings.argon2_time_cost, memory_kib=settings.argon2_memory_kib)
 
-    serve_assets(app)
-    send_headers(app, https=settings.base_url.startswith("https://"))
     give_context(app)
     answer_errors(app)
     register_blueprints(app, demo=settings.demo)
+    app.wsgi_app = Polls(app)  # type: ignore[method-assign]
+    serve_assets(app)
+    send_headers(app, https=settings.base_url.startswith("https://"))
     register_commands(app)
     return app

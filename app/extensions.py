@@ -1,17 +1,16 @@
 """Extensions, unbound: `create_app` binds them, everybody else imports them from here."""
 
 import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import Flask, current_app, request
+from flask import request
 from flask_babel import Babel, gettext, lazy_gettext
 from flask_limiter import Limiter
 from flask_login import LoginManager
@@ -30,8 +29,6 @@ from sqlalchemy.types import TypeDecorator
 __all__ = ["gettext", "lazy_gettext"]
 
 log = structlog.get_logger()
-
-View = TypeVar("View", bound=Callable[..., object])
 
 
 def network_address(remote: str | None) -> str:
@@ -104,34 +101,7 @@ babel = Babel()
 mail = Mail()
 
 
-class RequestLimiter(Limiter):
-    """Flask-Limiter, which need not find out with every poll that polls have no limit."""
-
-    def __init__(self) -> None:
-        self._free: set[Callable[..., object]] = set()
-        super().__init__(key_func=lambda: network_address(request.remote_addr))
-
-    def init_app(self, app: Flask) -> None:
-        """Limit requests, without the hooks that tell of limits in headers: we do not."""
-        # Flask-Limiter hangs its hooks where it is not registered yet
-        app.extensions.setdefault("limiter", set()).add(self)
-        super().init_app(app)
-        app.before_request(self._check_request_limit)
-
-    def free(self, view: View) -> View:
-        """Exempt a view that is asked very often: Flask-Limiter takes as long as two queries."""
-        self.exempt(view)
-        self._free.add(view)
-        return view
-
-    def _check_request_limit(
-        self, callable_name: str | None = None, in_middleware: bool = True
-    ) -> None:
-        if current_app.view_functions.get(request.endpoint or "") not in self._free:
-            super()._check_request_limit(callable_name, in_middleware)
-
-
-limiter = RequestLimiter()
+limiter = Limiter(key_func=lambda: network_address(request.remote_addr))
 
 
 # what a woken queue runs: enqueued by name, so that nobody imports jobs

@@ -2,9 +2,6 @@
 
 import pytest
 from argon2 import PasswordHasher
-from flask import request
-from flask.testing import FlaskClient
-from flask_limiter import Limiter
 
 from app.extensions import Hasher
 
@@ -25,17 +22,3 @@ def test_the_very_first_password_of_nobody_costs_one_verification_and_no_hash(
         monkeypatch.setattr(PasswordHasher, name, noted)
     assert not hasher.verify(None, "Hinata88")
     assert done == ["verify"]
-
-
-def test_polls_ask_for_no_limit_and_other_requests_do(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str | None] = []
-
-    def noted(_limiter: Limiter, *_args: object) -> None:
-        asked.append(request.endpoint)
-
-    monkeypatch.setattr(Limiter, "_check_request_limit", noted)
-    client.get("/monitor/HDM100000001/tiles")
-    client.get("/monitor/sign-in")
-    assert asked == ["signin.login_monitor"]

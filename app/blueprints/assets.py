@@ -4,12 +4,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from re import compile as regex
-from wsgiref.headers import Headers
 
 from flask import Flask
 from whitenoise import WhiteNoise
-
-from .headers import of_every_answer
 
 HASHED = regex(r"\.[0-9a-f]{12}\.\w+$")
 
@@ -46,16 +43,9 @@ def serve_assets(app: Flask) -> None:
     """Serve `app/static/` by WhiteNoise and give templates `asset(name)`."""
     folder = Path(app.root_path) / "static"
     assets = known_assets(folder, "/static")
-    own = of_every_answer(https=app.config["SESSION_COOKIE_SECURE"])
-
-    def add_own(headers: Headers, _path: str, _url: str) -> None:
-        for name, value in own.items():
-            headers[name] = value
-
     server = WhiteNoise(
         app.wsgi_app,
         immutable_file_test=lambda _path, url: bool(HASHED.search(url)),
-        add_headers_function=add_own,
         # nobody else's page needs them
         allow_all_origins=False,
     )

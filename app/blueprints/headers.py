@@ -1,6 +1,9 @@
 """Security headers of every answer, from one place."""
 
-from flask import Flask, Response
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
 from secure import (
     ContentSecurityPolicy,
     PermissionsPolicy,
@@ -10,6 +13,9 @@ from secure import (
     XContentTypeOptions,
     XFrameOptions,
 )
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 def of_every_answer(*, https: bool) -> dict[str, str]:
@@ -43,17 +49,27 @@ def of_every_answer(*, https: bool) -> dict[str, str]:
 
 
 def send_headers(app: Flask, *, https: bool) -> None:
-    """Send them with every answer that does not bring its own; `assets` does so for files."""
-    headers = [(name.lower(), name, value) for name, value in of_every_answer(https=https).items()]
+    """Send them with every answer, pages and files alike, that does not bring its own.
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        # not `setdefault`: it raises and catches an exception for each header that is not there
-        brought = {name.lower() for name, _value in response.headers}
-        for key, name, value in headers:
-            if key not in brought:
-                response.headers.add(name, value)
-        if response.mimetype == "text/html" and "cache-control" not in brought:
-            # pages hold personal data: no shared cache, and none after signing out
-            response.headers.add("Cache-Control", "no-store")
-        return response
+    Around the application, not in an `after_request`: there each header is looked at three times,
+    which took a twelfth of a poll's time.
+    """
+    standard = [
+        (name.lower(), (name, value)) for name, value in of_every_answer(https=https).items()
+    ]
+    inner = app.wsgi_app
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            brought = {name.lower(): value for name, value in headers}
+            headers += [header for key, header in standard if key not in brought]
+            if "cache-control" not in brought and brought.get("content-type", "").startswith(
+                "text/html"
+            ):
+                # pages hold personal data: no shared cache, and none after signing out
+                headers.append(("Cache-Control", "no-store"))
+            return start_response(status, headers, *exc_info)
+
+        return inner(environ, start)
+
+    app.wsgi_app = answer  # type: ignore[method-assign]

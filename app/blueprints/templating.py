@@ -1,6 +1,7 @@
 """How templates are rendered: as Flask does it, compiled once for each language."""
 
 from collections.abc import MutableMapping
+from html import escape as escape_text
 from typing import Any
 
 import flask.templating
@@ -26,8 +27,14 @@ class TemplatesByLanguage(dict[Any, Any]):
 
 
 def escaped(value: object) -> str:
-    """Return what `markupsafe.escape` returns. Markup, which most pieces are, it would copy."""
-    return value if type(value) is Markup else escape(value)
+    """Return what `markupsafe.escape` says, as text: it is joined to other text at once.
+
+    Markup, which most pieces are, it would copy; of a text it would make Markup.
+    """
+    kind = type(value)
+    if kind is Markup:
+        return value  # type: ignore[return-value]
+    return escape_text(value) if kind is str else escape(value)  # type: ignore[arg-type]
 
 
 class CodeGenerator(compiler.CodeGenerator):

@@ -6,6 +6,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from ...domain import accounts
+from ...domain.sessions import AccountGlance
 from ...transaction import transaction
 from ..context import settings
 from ..paths import local_path
@@ -22,12 +23,15 @@ def choose_locale() -> Locale:
     if not has_request_context():
         return LOCALES["ja"]
     chosen = session.get("language")
+    if chosen not in LOCALES and not current_user.is_authenticated:
+        chosen = request.accept_languages.best_match(LANGUAGES)
+    return locale_of(chosen, current_user)
+
+
+def locale_of(chosen: str | None, account: AccountGlance) -> Locale:
+    """Return the language chosen, else the account's, else Japanese."""
     if chosen not in LOCALES:
-        chosen = (
-            current_user.language
-            if current_user.is_authenticated
-            else request.accept_languages.best_match(LANGUAGES)
-        )
+        chosen = getattr(account, "language", None)
     return LOCALES.get(str(chosen), LOCALES["ja"])
 
 

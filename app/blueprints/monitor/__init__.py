@@ -1,28 +1,20 @@
 """The monitor screens: live values of one gateway, and the choice among several."""
 
-from datetime import datetime, timedelta
-
-from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...config import Settings
-from ...domain import gateways, live, normalise, people, polling
+from ...domain import gateways, live, normalise, people
 from ...domain.errors import NotFound
 from ...domain.live import Choice, Live
-from ...domain.polling import Pace
-from ...extensions import limiter
-from ...transaction import transaction
-from .. import signin
-from ..context import settings, spoken
+from ..context import settings
 from ..words import language
+from .watching import note_watched
 
 bp = Blueprint("monitor", __name__, url_prefix="/monitor")
 
 GATEWAY = "<string(length=12):gateway_id>"
-# "somebody watches" is written at most this often per gateway
-WATCH_AGAIN = timedelta(seconds=10)
 
 
 @bp.get("")
@@ -37,6 +29,7 @@ def show(gateway_id: str | None = None) -> ResponseReturnValue:
         "monitor/show.html",
         live=shown,
         tag=shown.tag(language()),
+        tiles_url=url_for("monitor.tiles", gateway_id=gateway_id),
         has_others=gateways.count_visible(current_user) > 1,
     )
 
@@ -70,38 +63,20 @@ def find() -> tuple[Choice, str]:
     return choice, search
 
 
-# whoever is signed in may watch many screens at once, from behind one address
 @bp.get(f"/{GATEWAY}/tiles")
-@limiter.free
+@login_required
 def tiles(gateway_id: str) -> ResponseReturnValue:
-    """Return all that changes on the live screen, or 304 if it looks as it did."""
-    token, chosen, now = session.get("_user_id"), settings(), clock.now()
-    found = None
-    if token and people.is_gateway_id(gateway_id):
-        zone = chosen.site_zone
-        found = live.poll(token, gateway_id, now, zone=zone, lifetimes=signin.lifetimes())
-    if found is None:
-        refusal: ResponseReturnValue = nothing_to_poll()
-        return refusal
-    seen, shown = found
-    signin.see(seen, now)
-    note_watched(shown, now)
+    """Return all that changes on the live screen, or 304 if it looks as it did.
+
+    `Polls` answers most of them; what comes here has no gateway to show, as a rule.
+    """
+    shown = look(gateway_id)
     tag = shown.tag(language())
     if request.headers.get("HX-PTag") == tag:
         return "", 304, {"HX-PTag": tag}
-    # not `render_template`: the partial needs nothing of what is gathered for every page
-    partial = current_app.jinja_env.get_template("monitor/tiles.html")
-    return partial.render(live=shown, tag=tag, settings=spoken()), 200, {"HX-PTag": tag}
-
-
-@login_required
-def nothing_to_poll() -> ResponseReturnValue:
-    """Lead who is not signed in to where one signs in; anything else does not exist.
-
-    Raises:
-        NotFound: Always, to who is signed in.
-    """
-    raise NotFound
+    url = url_for("monitor.tiles", gateway_id=gateway_id)
+    page = render_template("monitor/_tiles.html", live=shown, tag=tag, tiles_url=url, alone=True)
+    return page, 200, {"HX-PTag": tag}
 
 
 def look(gateway_id: str) -> Live:
@@ -117,17 +92,3 @@ def look(gateway_id: str) -> Live:
     shown = live.get_live(current_user, gateway_id, now, zone=settings().site_zone)
     note_watched(shown, now)
     return shown
-
-
-def note_watched(shown: Live, now: datetime) -> None:
-    """Write down that somebody watches, if that was not done just now."""
-    chosen = settings()
-    watched_for = timedelta(seconds=chosen.watched_for_s)
-    if shown.watched_until is None or shown.watched_until < now + watched_for - WATCH_AGAIN:
-        with transaction():
-            polling.watch(shown.id, now, for_s=chosen.watched_for_s, pace=pace(chosen))
-
-
-def pace(chosen: Settings) -> Pace:
-    """Return how often gateways are asked, as configured."""
-    return Pace(chosen.poll_interval_s, chosen.poll_watched_s, chosen.poll_backoff_max_s)

@@ -1,6 +1,6 @@
 """Signing in and out, and what becomes of it when one forgets or stays away too long."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 from flask import Blueprint, g, request, session
@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from ... import clock
 from ...domain import sessions
-from ...domain.sessions import AccountRow, Lifetime, Lifetimes, SessionGlance
+from ...domain.sessions import AccountRow, Lifetime, Lifetimes
 from ...extensions import login
 from ...transaction import transaction
 from ..context import settings
@@ -17,9 +17,6 @@ from ..forms import KEPT_PAGE
 from . import outlived
 
 bp = Blueprint("signin", __name__)
-
-# these find who is signed in by the statement that finds what they ask for, and call `see`
-POLLS = frozenset({"monitor.tiles"})
 
 # the session row says all; a fingerprint of the browser in the cookie would add nothing
 login.session_protection = None
@@ -54,12 +51,9 @@ def _lifetimes(
 
 @bp.before_app_request
 def see_who_is_there() -> None:
-    """Load who is signed in before any view opens a transaction, and note the sign of life.
-
-    A page that polls keeps its session alive by this alone.
-    """
+    """Load who is signed in before any view opens a transaction, and note the sign of life."""
     g.signed_in = None
-    if request.endpoint in POLLS or not current_user.is_authenticated:
+    if not current_user.is_authenticated:
         return
     now = clock.now()
     ends_kept = KEPT_PAGE in session and request.method == "POST"
@@ -68,15 +62,6 @@ def see_who_is_there() -> None:
             sessions.touch(g.signed_in, now)
             if ends_kept:
                 outlived.forget_kept()
-
-
-def see(session: SessionGlance, now: datetime) -> None:
-    """Take a poll for signed in by the session it found, and note the sign of life."""
-    g.signed_in = session
-    login._update_request_context_with_user(session.account)
-    if sessions.needs_touch(session, now):
-        with transaction():
-            sessions.touch(session, now)
 
 
 def ask_to_sign_in() -> ResponseReturnValue:
