@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     reset_url_hours: Annotated[int, Field(gt=0)] = 2
     draft_keep_hours: Annotated[int, Field(gt=0)] = 24
     registration_keep_days: Days = 30
+    # how long after its end the personal data of what was closed or removed is kept
+    erase_after_days: Days = 30
     session_idle_days_customer: Days = 30
     session_max_days_customer: Days = 90
     session_idle_hours_staff: Annotated[int, Field(gt=0)] = 12

@@ -11,8 +11,9 @@ from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, Consent, Gateway, Installation, Registration, Sheet
 from ..models.addresses import Person, PostalAddress
-from . import audit, limits, mail, normalise, passwords, terms, tokens
+from . import audit, installations, limits, mail, normalise, passwords, terms, tokens
 from .errors import NotFound, Rejected
+from .installations import Site
 from .registrations import TERMS_KIND
 
 # edges name the type without knowing tables
@@ -56,14 +57,6 @@ class NotOpen(Rejected):
     """Refuse a URL that was used, renewed or ran out while its page was open."""
 
     message = _("このURLは、ご利用いただけなくなりました。")
-
-
-class GatewayTaken(Rejected):
-    """Refuse a gateway that has an owner by now, or whose sheet no longer stands."""
-
-    message = _(
-        "このゲートウェイは、すでに登録されているか、用紙が新しくなったため登録できません。"
-    )
 
 
 class AddressTaken(Rejected):
@@ -149,8 +142,15 @@ def complete(
     _hold_gateway(registration)
     _end(registration, now)
     account = _make_account(registration, password_hash, language, now)
-    _use_up_sheet(registration, account, now)
-    installation = _make_installation(registration, account, network_address, now)
+    installations.use_up_sheet(registration.sheet_id, account, now)
+    installation = installations.open_installation(
+        registration.gateway_id,
+        account.id,
+        _site(registration),
+        sheet_id=registration.sheet_id,
+        network_address=network_address,
+        now=now,
+    )
     registration.account_id = account.id
     _take_consents(registration, account)
     terms.agree(
@@ -296,40 +296,9 @@ def _make_account(
     return account
 
 
-def _use_up_sheet(registration: Registration, account: Account, now: datetime) -> None:
-    used = db.session.execute(
-        update(Sheet)
-        .where(
-            Sheet.id == registration.sheet_id,
-            Sheet.revoked_at.is_(None),
-            Sheet.used_by_id.is_(None),
-        )
-        .values(used_at=now, used_by_id=account.id)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(used, CursorResult)
-    if used.rowcount != 1:
-        raise GatewayTaken
-
-
-def _make_installation(
-    registration: Registration, account: Account, network_address: str, now: datetime
-) -> Installation:
-    installation = Installation(
-        gateway_id=registration.gateway_id,
-        account_id=account.id,
-        site_name=registration.site_name,
-        opened_at=now,
-        claimed_from=network_address,
-        claimed_sheet_id=registration.sheet_id,
-        **{name: getattr(registration, f"site_{name}") for name in _columns(PostalAddress)},
-    )
-    db.session.add(installation)
-    try:
-        db.session.flush()
-    except IntegrityError as error:
-        raise GatewayTaken from error
-    return installation
+def _site(registration: Registration) -> Site:
+    address = {name: getattr(registration, f"site_{name}") for name in _columns(PostalAddress)}
+    return Site(registration.site_name, **address)
 
 
 def _take_consents(registration: Registration, account: Account) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, func, or_, select
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -13,6 +13,19 @@ from .errors import NotFound
 def visible_to(actor_id: int | SQLColumnExpression[int]) -> ColumnElement[bool]:
     """Return the condition under which an installation is the actor's to see: its open ones."""
     return and_(Installation.account_id == actor_id, Installation.closed_at.is_(None))
+
+
+def matches(words: str) -> list[ColumnElement[bool]]:
+    """Return the condition for each word: site name, gateway ID or address hold it."""
+    address = Installation.prefecture + Installation.city + Installation.street
+    return [
+        or_(
+            Installation.site_name.icontains(word, autoescape=True),
+            Gateway.public_id.icontains(word, autoescape=True),
+            address.icontains(word, autoescape=True),
+        )
+        for word in words.split()[:5]
+    ]
 
 
 def get_visible(actor: Account, public_id: str) -> Installation:

@@ -30,7 +30,7 @@ from ..profiles.base import State
 from . import sessions, tokens
 from .energy import day_of
 from .errors import NotFound
-from .gateways import visible_to
+from .gateways import matches, visible_to
 from .heartbeats import AWAY_S
 from .polling import POLLER
 from .readings import TODAY
@@ -231,7 +231,7 @@ def list_live(
 
     `search` finds in site name, gateway ID and address, every word of it.
     """
-    found = [visible_to(actor.id), *_matches(search)]
+    found = [visible_to(actor.id), *matches(search)]
     count = db.session.scalar(
         select(func.count()).select_from(Installation).join(Installation.gateway).where(*found)
     )
@@ -296,18 +296,6 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .outerjoin(PollState, PollState.gateway_id == Gateway.id)
         .outerjoin(Heartbeat, Heartbeat.name == POLLER)
     )
-
-
-def _matches(search: str) -> list[ColumnElement[bool]]:
-    address = Installation.prefecture + Installation.city + Installation.street
-    return [
-        or_(
-            Installation.site_name.icontains(word, autoescape=True),
-            Gateway.public_id.icontains(word, autoescape=True),
-            address.icontains(word, autoescape=True),
-        )
-        for word in search.split()[:5]
-    ]
 
 
 def _urgency(now: datetime) -> ColumnElement[int]:

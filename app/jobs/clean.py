@@ -7,7 +7,7 @@ from flask import current_app
 
 from .. import clock
 from ..config import Settings
-from ..domain import drafts, limits, passwords, registrations, sessions
+from ..domain import drafts, installations, limits, passwords, registrations, sessions
 from ..transaction import transaction
 from .context import in_app
 
@@ -18,8 +18,9 @@ Step = Callable[[], int]
 def clear_expired() -> None:
     """Delete drafts after a day, and registrations 30 days after they expired or were superseded.
 
-    With them go sessions, requests for passwords and counts of failures that are long over.
-    At least once: a second run finds nothing left to do.
+    With them go the addresses of installations that ended long ago; and sessions, requests for
+    passwords and counts of failures that are long over. At least once: a second run finds nothing
+    left to do.
     """
     for step in _steps(current_app.extensions["settings"]):
         # each step deletes a few hundred rows in a transaction of its own
@@ -33,6 +34,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     # drafts name registrations: they go first
     yield lambda: drafts.clear_old(now, keep_hours=settings.draft_keep_hours)
     yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
+    yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)
     longest = timedelta(
         days=max(settings.session_max_days_customer, settings.session_max_days_staff)
     )

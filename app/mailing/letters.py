@@ -67,6 +67,36 @@ def registration_complete(row: OutboxMail, desk: Desk) -> Words:
     }
 
 
+def gateway_added(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that one more gateway is the account's.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    installation = _find(Installation, row.refs["installation"])
+    return {
+        "account": _open_account(row.refs["account"]),
+        "installation": installation,
+        "gateway": installation.gateway,
+        "url": desk.link("monitor.show", gateway_id=installation.gateway.public_id),
+    }
+
+
+def gateway_removed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that a gateway is the account's no longer.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    installation = _find(Installation, row.refs["installation"])
+    return {
+        "account": _open_account(row.refs["account"]),
+        "installation": installation,
+        "gateway": installation.gateway,
+        "url": desk.link("manage.menu"),
+    }
+
+
 def registration_known_address(row: OutboxMail, desk: Desk) -> Words:
     """Tell the owner of an account that somebody registered with its address again.
 
@@ -130,6 +160,8 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
     for letter in (
         registration_provisional,
         registration_complete,
+        gateway_added,
+        gateway_removed,
         registration_known_address,
         password_reset,
         forgotten_id,

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.domain import activation, passwords, terms, tokens
+from app.domain import activation, installations, passwords, terms, tokens
 from app.domain.activation import Standing
 from app.domain.errors import NotFound, Rejected
 from app.extensions import db, hasher
@@ -239,7 +239,7 @@ def test_a_sheet_that_was_issued_anew_claims_nothing(app: Flask, version_id: int
     with app.app_context():
         with transaction():
             db.session.execute(db.update(Sheet).values(revoked_at=NOW))
-        with pytest.raises(activation.GatewayTaken):
+        with pytest.raises(installations.GatewayTaken):
             complete(registration_id, version_id)
     assert_nothing_happened(app, registration_id)
 
@@ -282,7 +282,7 @@ def test_of_two_who_finish_for_the_same_gateway_one_wins(
         sheet = db.session.scalars(select(Sheet)).one()
         second = RegistrationFactory(sheet=sheet).id
     outcomes = race(app, lambda: complete(first, version_id), lambda: complete(second, version_id))
-    assert outcomes.count(activation.GatewayTaken) == 1
+    assert outcomes.count(installations.GatewayTaken) == 1
     assert count(app, Account) == count(app, Installation) == count(app, OutboxMail) == 1
 
 

@@ -36,6 +36,14 @@ SUBJECTS = {
         "You are almost registered: set your password",
     ),
     "registration_complete": ("【アカウント本登録完了のお知らせ】", "Your account is ready"),
+    "gateway_added": (
+        "【ゲートウェイ登録のお知らせ】日向 & 家",
+        "A gateway was added: 日向 & 家",
+    ),
+    "gateway_removed": (
+        "【ゲートウェイ取り外しのお知らせ】日向 & 家",
+        "A gateway was removed: 日向 & 家",
+    ),
     "registration_known_address": (
         "【アカウント登録済みのお知らせ】",
         "You already have an account",
@@ -44,7 +52,12 @@ SUBJECTS = {
     "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
     "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
 }
-NAMES_THE_GATEWAY = ("registration_provisional", "registration_complete")
+NAMES_THE_GATEWAY = (
+    "registration_provisional",
+    "registration_complete",
+    "gateway_added",
+    "gateway_removed",
+)
 SINGLE_USE = {"registration_provisional": "registration", "password_reset": "password-reset"}
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
