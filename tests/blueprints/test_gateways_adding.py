@@ -64,6 +64,13 @@ def test_a_gateway_is_added_with_its_site_and_a_mail(app: Flask, taro: FlaskClie
     assert ID in taro.get("/gateways").text
 
 
+def test_the_confirmation_needs_no_token_to_be_shown(app: Flask, taro: FlaskClient) -> None:
+    taro.post("/gateways/add", data=SHEET)
+    taro.post("/gateways/add/site", data=SITE)
+    app.config["WTF_CSRF_ENABLED"] = True
+    assert taro.get("/gateways/add/confirm").status_code == 200
+
+
 def test_pressing_twice_adds_it_once(app: Flask, taro: FlaskClient) -> None:
     confirmed = to_confirmation(taro)
     for _ in range(2):
@@ -146,3 +153,13 @@ def test_whoever_signs_in_next_at_this_browser_finds_no_proof(taro: FlaskClient)
     sign_in(taro, "hanako@example.org")
     assert taro.get("/gateways/add/confirm").location == "/gateways/add"
     assert "確認済み" not in taro.get("/gateways/add").text
+
+
+def test_a_wrong_field_is_told_and_put_right(taro: FlaskClient) -> None:
+    taro.post("/gateways/add", data=SHEET)
+    wrong = taro.post("/gateways/add/site", data={**SITE, "site_name": ""})
+    assert wrong.status_code == 422
+    assert "名前を入力してください" in wrong.text
+    right = taro.post("/gateways/add/site", data={**SITE, "site_postal_code": "100ー0001"})
+    assert right.location == "/gateways/add/confirm"
+    assert taro.get("/gateways/add/confirm").status_code == 200
