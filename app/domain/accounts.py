@@ -1,5 +1,6 @@
 """Accounts: who somebody is, and the rules of who may change what of them."""
 
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import select
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation
-from . import mail, normalise, tokens
+from . import audit, mail, normalise, tokens
 from .errors import Rejected
 
 # what limits count
@@ -64,6 +65,47 @@ def hold(account: Account, password_hash: str) -> None:
     db.session.refresh(account, with_for_update=True)
     if account.password_hash != password_hash or not account.may_sign_in:
         raise WrongCredentials(account.id)
+
+
+@dataclass(frozen=True)
+class Details:
+    """A customer's own data, as tables keep it."""
+
+    family_name: str
+    given_name: str
+    family_kana: str
+    given_kana: str
+    phone: str
+    company_name: str
+    department: str
+    postal_code: str
+    prefecture: str
+    city: str
+    street: str
+    building: str
+
+
+DETAILS = tuple(field.name for field in fields(Details))
+
+
+def edit_details(
+    account: Account, details: Details, *, network_address: str, now: datetime
+) -> None:
+    """Change a customer's own data; the audit log keeps which of it, not what it was."""
+    changed = [name for name in DETAILS if getattr(account, name) != getattr(details, name)]
+    if not changed:
+        return
+    for name in changed:
+        setattr(account, name, getattr(details, name))
+    audit.record(
+        "account.edited",
+        actor_id=account.id,
+        subject="account",
+        subject_id=account.id,
+        network_address=network_address,
+        now=now,
+        changed=changed,
+    )
 
 
 def remind_of_id(public_id: str, phone: str, *, now: datetime) -> None:

@@ -12,6 +12,7 @@ from ..extensions import db, hasher
 from ..models import Account, Session
 from . import accounts, audit, limits, tokens
 from .clearing import delete_some
+from .errors import NotFound
 
 # blueprints know no tables, but name the types of what they are given
 AccountRow = Account
@@ -20,6 +21,8 @@ SessionRow = Session
 ACTION = "sign-in"
 # how exact `last_seen_at` is: a live page polls every few seconds
 TOUCH_EVERY = timedelta(minutes=1)
+# of an account's sessions; a script that signs in again and again makes no page of thousands
+SHOWN_AT_MOST = 100
 # what a poll selects of session and account
 GLANCE = (
     Session.id.label("session_id"),
@@ -201,6 +204,43 @@ def end_all(account: Account, now: datetime, *, but: Session | None = None) -> N
     _end(
         Session.account_id == account.id,
         *([Session.id != but.id] if but else []),
+        now=now,
+    )
+
+
+def list_open(account: Account, now: datetime, lifetimes: Lifetimes) -> list[Session]:
+    """Return the sessions of an account that are not over, the one seen last first."""
+    lifetime = lifetimes.of(account)
+    return list(
+        db.session.scalars(
+            select(Session)
+            .where(
+                Session.account_id == account.id,
+                Session.ended_at.is_(None),
+                Session.last_seen_at > now - lifetime.idle,
+                Session.began_at > now - lifetime.longest,
+            )
+            .order_by(Session.last_seen_at.desc(), Session.id.desc())
+            .limit(SHOWN_AT_MOST)
+        )
+    )
+
+
+def end_one(session: Session, session_id: int, now: datetime) -> None:
+    """End another session of the same account: signing out elsewhere.
+
+    Raises:
+        NotFound: There is no such session, or it is somebody else's.
+    """
+    found = db.session.get(Session, session_id)
+    if found is None or found.account_id != session.account_id:
+        raise NotFound
+    _end(Session.id == session_id, now=now)
+    audit.record(
+        "signed_out_elsewhere",
+        actor_id=session.account_id,
+        subject="session",
+        subject_id=session_id,
         now=now,
     )
 

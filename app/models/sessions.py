@@ -9,6 +9,27 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..extensions import Model
 from .accounts import Account
 
+# what stands in a User-Agent, the telling ones first: nearly each says "Safari", many "Linux"
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("CriOS", "Chrome"),
+    ("FxiOS", "Firefox"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
 
 class Session(Model):
     """One signed-in browser; the cookie holds a random token, the row its SHA-256."""
@@ -28,3 +49,10 @@ class Session(Model):
     kept_form: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
 
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def browser_shown(self) -> str:
+        """Return browser and system as people name them, or what the browser said of itself."""
+        system = next((word for mark, word in SYSTEMS if mark in self.browser), "")
+        browser = next((word for mark, word in BROWSERS if mark in self.browser), "")
+        return " / ".join(filter(None, (browser, system))) or self.browser[:60] or "—"

@@ -78,3 +78,9 @@ def test_a_gateway_comes_and_goes(visitor: Visitor, demo: Demo, size: str) -> No
     expect(page.get_by_role("heading", name="取り外したゲートウェイ")).to_be_visible()
     visitor.check_page()
     demo.wait_for_mail("hinata@example.org", f"【ゲートウェイ取り外しのお知らせ】{name}")
+
+
+def test_the_pages_about_oneself_are_sound(visitor: Visitor) -> None:
+    for path in ("/account/", "/account/edit", "/account/devices"):
+        visitor.open(path)
+        visitor.check_page()

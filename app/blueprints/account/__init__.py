@@ -49,3 +49,6 @@ def password() -> ResponseReturnValue:
         return render_template("account/password.html", form=form), status
     flash(_("パスワードを変更しました。ほかの端末はログアウトされました。"), "success")
     return redirect(url_for("account.show"), code=303)
+
+
+from . import details, devices  # noqa: E402, F401  # they hang their views on `bp`
