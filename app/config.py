@@ -71,6 +71,7 @@ class Settings(BaseSettings):
 
     # Accounts
     password_rule: Literal["manual", "modern"] = "manual"
+    dealer_approval: Literal["auto", "manual"] = "auto"
     registration_url_days: Days = 7
     reset_url_hours: Annotated[int, Field(gt=0)] = 2
     draft_keep_hours: Annotated[int, Field(gt=0)] = 24

@@ -18,6 +18,8 @@ from app.domain import sheet_passwords, tokens
 from app.extensions import db, hasher
 from app.models import (
     Account,
+    Dealer,
+    DealerRegistration,
     Gateway,
     Installation,
     PowerConditioner,
@@ -79,11 +81,28 @@ class CustomerFactory(AccountFactory):
     role = "customer"
 
 
-class DealerFactory(AccountFactory):
+class DealerFactory(AddressedRow):
+    class Meta:
+        model = Dealer
+
+    dealer_no = factory.Sequence(lambda n: 9001 + n)
+    name = "ひだまり電設"
+    name_kana = "ヒダマリデンセツ"
+    phone = "+81312345678"
+    email = factory.Sequence(lambda n: f"dealer{n}@example.org")
+    language = "ja"
+    created_at = LONG_AGO
+    approved_at: Any = LONG_AGO
+
+
+class DealerPersonFactory(AccountFactory):
+    """A person of a dealer, who signs in."""
+
     class Meta:
         model = Account
 
     role = "dealer"
+    dealer = factory.SubFactory(DealerFactory)
     family_name = "佐藤"
     given_name = "花子"
     family_kana = "サトウ"
@@ -172,6 +191,26 @@ class RegistrationFactory(PersonRow):
     site_prefecture = "京都府"
     site_city = "京都市下京区"
     site_street = "東塩小路町1-2"
+    network_address = "192.0.2.1"
+    created_at = LONG_AGO
+    url_nonce = factory.LazyFunction(tokens.new_token)
+    expires_at = factory.LazyAttribute(lambda row: row.created_at + timedelta(days=7))
+
+
+class DealerRegistrationFactory(PersonRow):
+    """A dealer's provisional registration whose URL is good for seven days from `created_at`."""
+
+    class Meta:
+        model = DealerRegistration
+
+    name = "ひだまり電設"
+    name_kana = "ヒダマリデンセツ"
+    family_name = "佐藤"
+    given_name = "花子"
+    family_kana = "サトウ"
+    given_kana = "ハナコ"
+    email = factory.Sequence(lambda n: f"newdealer{n}@example.org")
+    language = "ja"
     network_address = "192.0.2.1"
     created_at = LONG_AGO
     url_nonce = factory.LazyFunction(tokens.new_token)

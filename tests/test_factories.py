@@ -13,6 +13,8 @@ from tests import factories
 EVERY = [
     factories.CustomerFactory,
     factories.DealerFactory,
+    factories.DealerPersonFactory,
+    factories.DealerRegistrationFactory,
     factories.OperatorFactory,
     factories.GatewayFactory,
     factories.PowerConditionerFactory,

@@ -2,10 +2,14 @@
 
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import CheckConstraint, inspect, select
 
+from app.domain import drafts, terms
 from app.extensions import db
+from app.models import Consent, Installation, RegistrationDraft
+from app.transaction import transaction
 from tests.databases import MIGRATIONS
+from tests.factories import LONG_AGO, InstallationFactory, TermsVersionFactory
 
 
 def test_nothing_is_left_to_migrate(app: Flask) -> None:
@@ -30,3 +34,27 @@ def test_the_way_back_leaves_no_table_and_can_be_gone_again(app: Flask) -> None:
         assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
         upgrade(directory=str(MIGRATIONS))
         check(directory=str(MIGRATIONS))
+
+
+def test_rows_that_point_at_each_other_outlive_the_way_back_and_forth(app: Flask) -> None:
+    with app.app_context(), transaction():
+        home = InstallationFactory(site_name="本宅")
+        terms.agree(
+            TermsVersionFactory(),
+            account_id=home.account_id,
+            agreed_at=LONG_AGO,
+            network_address="192.0.2.1",
+        )
+        drafts.start({"site_name": "本宅"}, LONG_AGO)
+    with app.app_context():
+        downgrade(directory=str(MIGRATIONS), revision="0001")
+        upgrade(directory=str(MIGRATIONS))
+        home = db.session.scalars(select(Installation)).one()
+        assert (home.account.dealer_id, home.account.is_dealer_admin) == (None, False)
+        assert db.session.scalars(select(Consent.account_id)).all() == [home.account_id]
+        assert db.session.scalars(select(RegistrationDraft.kind)).all() == ["customer"]
+        if db.engine.dialect.name == "sqlite":
+            broken = db.session.connection().exec_driver_sql("PRAGMA foreign_key_check").all()
+            assert broken == []
+            on = db.session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar()
+            assert on == 1

@@ -10,6 +10,7 @@ NOUNS = (
     "health",
     "registration",
     "activation",
+    "dealers",
     "postal",
     "signin",
     "account",

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from ..config import Settings
+from ..domain import normalise
 from .words import language, say_quickly
 
 
@@ -51,11 +52,13 @@ def show_kilo(value: float | None) -> str | Markup:
 
 
 def give_context(app: Flask) -> None:
-    """Give templates the settings, the locale and the filters for times and figures."""
+    """Give templates the settings, the locale and the filters for times, figures and phones."""
 
     @app.context_processor
     def context() -> dict[str, Any]:
         return {"settings": spoken(), "locale": language() or "ja"}
 
     say_quickly(app)
-    app.jinja_env.filters.update(time=show_time, day=show_date, kilo=show_kilo)
+    app.jinja_env.filters.update(
+        time=show_time, day=show_date, kilo=show_kilo, phone=normalise.phone
+    )

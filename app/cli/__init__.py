@@ -2,11 +2,13 @@
 
 from flask import Flask
 
+from .dealers import dealers
 from .gateways import gateways
 from .terms import terms
 
 
 def register_commands(app: Flask) -> None:
     """Register every command group."""
+    app.cli.add_command(dealers)
     app.cli.add_command(gateways)
     app.cli.add_command(terms)

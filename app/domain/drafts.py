@@ -16,36 +16,43 @@ DELETED_AT_ONCE = 500
 Draft = RegistrationDraft
 
 
-def start(data: Mapping[str, Any], now: datetime) -> tuple[RegistrationDraft, str]:
+def start(
+    data: Mapping[str, Any], now: datetime, *, kind: str = "customer"
+) -> tuple[RegistrationDraft, str]:
     """Begin a draft; return it and the random token by which its browser finds it again."""
     token = tokens.new_token()
     draft = RegistrationDraft(
-        token_hash=tokens.digest(token), data=dict(data), created_at=now, updated_at=now
+        token_hash=tokens.digest(token), kind=kind, data=dict(data), created_at=now, updated_at=now
     )
     db.session.add(draft)
     db.session.flush()
     return draft, token
 
 
-def find(token: str | None, now: datetime, *, keep_hours: int) -> RegistrationDraft | None:
-    """Return the draft of a token, unless nobody touched it for `keep_hours`."""
+def find(
+    token: str | None, now: datetime, *, keep_hours: int, kind: str = "customer"
+) -> RegistrationDraft | None:
+    """Return a kind's draft of a token, unless nobody touched it for `keep_hours`."""
     if not token:
         return None
     return db.session.scalar(
         select(RegistrationDraft).where(
             RegistrationDraft.token_hash == tokens.digest(token),
+            RegistrationDraft.kind == kind,
             RegistrationDraft.updated_at > now - timedelta(hours=keep_hours),
         )
     )
 
 
-def renew_token(token: str, now: datetime, *, keep_hours: int) -> str | None:
+def renew_token(
+    token: str, now: datetime, *, keep_hours: int, kind: str = "customer"
+) -> str | None:
     """Give the draft of a token a new one, which ends the old; None if there is no such draft.
 
     For a browser that lost its session while the page still names its draft: had somebody else
     sent the page, that person must not read what is typed from now on.
     """
-    draft = find(token, now, keep_hours=keep_hours)
+    draft = find(token, now, keep_hours=keep_hours, kind=kind)
     if draft is None:
         return None
     renewed = tokens.new_token()
@@ -58,7 +65,7 @@ def start_over(done: RegistrationDraft, now: datetime) -> tuple[RegistrationDraf
 
     The sheet has to be proved again: the next person at a shared computer is not the first one.
     """
-    draft, token = start({}, now)
+    draft, token = start({}, now, kind=done.kind)
     draft.terms_version_id = done.terms_version_id
     draft.agreed_at = done.agreed_at
     draft.agreed_from = done.agreed_from

@@ -16,7 +16,7 @@ from . import audit, drafts, gateways, mail, sheets
 from .clearing import AT_ONCE
 from .errors import Rejected
 from .paging import Page, paged
-from .registrations import DraftChanged
+from .provisional import DraftChanged
 
 # how a list may be ordered, by what the page's address says
 ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {

@@ -3,22 +3,13 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy import select
 
 from ..extensions import db
-from ..extensions import lazy_gettext as _
-from ..models import Account, Consent, Registration, RegistrationDraft, TermsVersion
-from . import drafts, mail, sheets, terms, tokens
-from .errors import Rejected
+from ..models import Account, Consent, Registration, RegistrationDraft
+from . import drafts, mail, provisional, sheets, terms, tokens
 
-DELETED_AT_ONCE = 500
 TERMS_KIND = "service"
-
-
-class DraftChanged(Rejected):
-    """Say that the draft is not what the confirmation page showed: another tab wrote to it."""
-
-    message = _("別の画面で入力内容が変わりました。お手数ですが、もう一度ご確認ください。")
 
 
 @dataclass(frozen=True)
@@ -71,12 +62,12 @@ def register(
     if not drafts.complete(draft, {"email": entry.email}, seen=seen, now=now):
         if draft.completed_at:
             return
-        raise DraftChanged
-    version = _agreed_version(draft, now)
+        raise provisional.DraftChanged
+    version = provisional.agreed_version(draft, TERMS_KIND, now)
     sheet = sheets.get_standing(draft.sheet_id)
     account_id = db.session.scalar(select(Account.id).where(Account.email == entry.email))
     claims = account_id is None
-    _supersede(sheet.gateway_id, now)
+    provisional.supersede(Registration, Registration.gateway_id == sheet.gateway_id, now)
     registration = Registration(
         **asdict(entry),
         language=language,
@@ -108,54 +99,15 @@ def register(
     )
 
 
-def _agreed_version(draft: RegistrationDraft, now: datetime) -> TermsVersion:
-    version = terms.current(TERMS_KIND, now)
-    if draft.terms_version_id != version.id:
-        raise terms.TermsChanged
-    return version
-
-
-def _supersede(gateway_id: int, now: datetime) -> None:
-    """End the gateway's earlier registrations, whose URLs die."""
-    db.session.execute(
-        update(Registration)
-        .where(
-            Registration.gateway_id == gateway_id,
-            Registration.completed_at.is_(None),
-            Registration.superseded_at.is_(None),
-        )
-        .values(superseded_at=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def clear_old(now: datetime, *, keep_days: int) -> int:
     """Erase some registrations `keep_days` after they expired or were superseded; return how many.
 
     Completed ones belong to their account and stay.
     """
-    over = now - timedelta(days=keep_days)
-    still_named = select(RegistrationDraft.registration_id).where(
-        RegistrationDraft.registration_id.is_not(None)
+    return provisional.clear_old(
+        Registration,
+        Consent.registration_id,
+        RegistrationDraft.registration_id,
+        now=now,
+        keep_days=keep_days,
     )
-    old = db.session.scalars(
-        select(Registration.id)
-        .where(
-            Registration.completed_at.is_(None),
-            or_(Registration.expires_at <= over, Registration.superseded_at <= over),
-            Registration.id.not_in(still_named),
-        )
-        .limit(DELETED_AT_ONCE)
-    ).all()
-    db.session.execute(
-        delete(Consent)
-        .where(Consent.registration_id.in_(old))
-        .execution_options(synchronize_session=False)
-    )
-    deleted = db.session.execute(
-        delete(Registration)
-        .where(Registration.id.in_(old))
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(deleted, CursorResult)
-    return deleted.rowcount

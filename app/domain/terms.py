@@ -18,6 +18,10 @@ from .errors import Rejected
 FILE = regex(r"(?P<kind>[a-z]+)-(?P<version>[0-9][0-9.]*)\.ja\.md")
 
 
+# edges name the type without knowing tables
+Version = TermsVersion
+
+
 class NothingPublished(Exception):
     """Say that no version of these terms is in force: `flask terms publish` was forgotten."""
 
@@ -60,6 +64,7 @@ def agree(
     version: TermsVersion,
     *,
     registration_id: int | None = None,
+    dealer_registration_id: int | None = None,
     account_id: int | None = None,
     agreed_at: datetime,
     network_address: str,
@@ -68,6 +73,7 @@ def agree(
     consent = Consent(
         terms_version=version,
         registration_id=registration_id,
+        dealer_registration_id=dealer_registration_id,
         account_id=account_id,
         agreed_at=agreed_at,
         network_address=network_address,

@@ -7,7 +7,15 @@ from flask import current_app
 
 from .. import clock
 from ..config import Settings
-from ..domain import drafts, installations, limits, passwords, registrations, sessions
+from ..domain import (
+    dealer_registrations,
+    drafts,
+    installations,
+    limits,
+    passwords,
+    registrations,
+    sessions,
+)
 from ..transaction import transaction
 from .context import in_app
 
@@ -34,6 +42,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     # drafts name registrations: they go first
     yield lambda: drafts.clear_old(now, keep_hours=settings.draft_keep_hours)
     yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
+    yield lambda: dealer_registrations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)
     longest = timedelta(
         days=max(settings.session_max_days_customer, settings.session_max_days_staff)

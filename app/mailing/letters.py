@@ -9,10 +9,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from ..extensions import Model, db
-from ..models import Account, Installation, OutboxMail, PasswordReset, Registration
+from ..models import (
+    Account,
+    Dealer,
+    DealerRegistration,
+    Installation,
+    OutboxMail,
+    PasswordReset,
+    Registration,
+)
 
 Words = Mapping[str, Any]
 Row = TypeVar("Row", bound=Model)
+Claim = TypeVar("Claim", Registration, DealerRegistration)
 
 
 class Gone(Exception):
@@ -36,13 +45,7 @@ def registration_provisional(row: OutboxMail, desk: Desk) -> Words:
     Raises:
         Gone: The registration is erased, completed, superseded or expired.
     """
-    registration = _find(Registration, row.refs["registration"])
-    if registration.completed_at:
-        raise Gone("the registration is completed")
-    if registration.superseded_at:
-        raise Gone("another registration superseded this one")
-    if registration.expires_at <= desk.now:
-        raise Gone("the URL has expired")
+    registration = _open_registration(Registration, row, desk)
     signed = desk.sign("registration", registration.id, registration.url_nonce)
     return {
         "registration": registration,
@@ -110,6 +113,47 @@ def registration_known_address(row: OutboxMail, desk: Desk) -> Words:
     }
 
 
+def dealer_provisional(row: OutboxMail, desk: Desk) -> Words:
+    """Ask to set a password at the single-use URL of a dealer's provisional registration.
+
+    Raises:
+        Gone: The registration is erased, completed, superseded or expired.
+    """
+    registration = _open_registration(DealerRegistration, row, desk)
+    signed = desk.sign("dealer-registration", registration.id, registration.url_nonce)
+    return {"registration": registration, "url": desk.link("activation.open", signed=signed)}
+
+
+def dealer_complete(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that a dealer's account is ready, with its 販売店ID if it has one by now.
+
+    Raises:
+        Gone: The account is closed, or the dealer.
+    """
+    return {"account": _open_account(row.refs["account"]), **dealer_approved(row, desk)}
+
+
+def dealer_approved(row: OutboxMail, desk: Desk) -> Words:
+    """Tell a dealer its 販売店ID.
+
+    Raises:
+        Gone: The dealer is closed.
+    """
+    dealer = _find(Dealer, row.refs["dealer"])
+    if dealer.closed_at:
+        raise Gone("the dealer is closed")
+    return {"dealer": dealer, "url": desk.link("dealers.show")}
+
+
+def dealer_known_address(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the owner of an account that somebody tried to register a dealer with its address.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return registration_known_address(row, desk)
+
+
 def password_reset(row: OutboxMail, desk: Desk) -> Words:
     """Give the single-use URL for a new password.
 
@@ -163,6 +207,10 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         gateway_added,
         gateway_removed,
         registration_known_address,
+        dealer_provisional,
+        dealer_complete,
+        dealer_approved,
+        dealer_known_address,
         password_reset,
         forgotten_id,
         password_changed,
@@ -175,6 +223,17 @@ def _find(model: type[Row], row_id: int) -> Row:
     if found is None:
         raise Gone(f"{model.__name__} {row_id} is erased")
     return found
+
+
+def _open_registration(model: type[Claim], row: OutboxMail, desk: Desk) -> Claim:
+    registration = _find(model, row.refs["registration"])
+    if registration.completed_at:
+        raise Gone("the registration is completed")
+    if registration.superseded_at:
+        raise Gone("another registration superseded this one")
+    if registration.expires_at <= desk.now:
+        raise Gone("the URL has expired")
+    return registration
 
 
 def _open_account(account_id: int | None) -> Account:

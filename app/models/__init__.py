@@ -2,12 +2,14 @@
 
 from .accounts import Account
 from .audit import AuditEntry
+from .dealers import Dealer, DealerRegistration
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
 from .mails import OutboxMail
 from .passwords import PasswordReset
+from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
 from .sessions import Session
@@ -18,6 +20,8 @@ __all__ = [
     "AuditEntry",
     "ClaimAttempt",
     "Consent",
+    "Dealer",
+    "DealerRegistration",
     "FailureCount",
     "Gateway",
     "Heartbeat",
@@ -27,6 +31,7 @@ __all__ = [
     "PasswordReset",
     "PollState",
     "PowerConditioner",
+    "Provisional",
     "Reading",
     "Registration",
     "RegistrationDraft",

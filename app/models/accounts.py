@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, String, false
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
 from .addresses import Person, PostalAddress
+from .dealers import Dealer
 
 ROLES = ("customer", "dealer", "operator")
 
@@ -17,10 +18,14 @@ class Account(Person, PostalAddress, Model):
     __tablename__ = "accounts"
     __table_args__ = (
         CheckConstraint("role in ('customer', 'dealer', 'operator')", name="role_is_known"),
+        CheckConstraint("(role = 'dealer') = (dealer_id IS NOT NULL)", name="dealers_have_one"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     role: Mapped[str] = mapped_column(String(16), default="customer")
+    # whose person it is; the first one administers the others
+    dealer_id: Mapped[int | None] = mapped_column(ForeignKey("dealers.id"), index=True)
+    is_dealer_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
     # lower case; unique decides who comes first when two finish at once
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
@@ -29,6 +34,8 @@ class Account(Person, PostalAddress, Model):
     password_changed_at: Mapped[datetime]
     locked_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+
+    dealer: Mapped[Dealer | None] = relationship()
 
     # of the session this row was loaded for, by which flask-login finds it again; not a column
     session_token = ""

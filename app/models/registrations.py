@@ -3,22 +3,28 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
 from .addresses import Person, PostalAddress
 from .gateways import Gateway, Sheet
+from .provisional import Provisional
 
 
 class RegistrationDraft(Model):
     """A wizard on its way: kept for a day, without passwords."""
 
     __tablename__ = "registration_drafts"
+    __table_args__ = (
+        CheckConstraint("kind in ('customer', 'dealer', 'gateway')", name="kind_is_known"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # SHA-256 of the random token in the browser's session
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    # whose wizard it is: neither finds the other's drafts
+    kind: Mapped[str] = mapped_column(String(16), default="customer", server_default="customer")
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     # which ID and sheet version were proved; None until they were
     sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
@@ -28,6 +34,10 @@ class RegistrationDraft(Model):
     agreed_from: Mapped[str] = mapped_column(String(64), default="")
     # what this draft became: the second press of 「登録」 finds it here
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
+    dealer_registration_id: Mapped[int | None] = mapped_column(
+        # its conventional name is longer than PostgreSQL's 63 characters
+        ForeignKey("dealer_registrations.id", name="fk_registration_drafts_dealer_registration")
+    )
     # the completion page of an address that already has an account
     completed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -36,14 +46,11 @@ class RegistrationDraft(Model):
     sheet: Mapped[Sheet | None] = relationship()
 
 
-class Registration(Person, PostalAddress, Model):
+class Registration(Provisional, Person, PostalAddress, Model):
     """A provisional registration; mail address and gateway are not unique here."""
 
     __tablename__ = "registrations"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(String(254), index=True)
-    language: Mapped[str] = mapped_column(String(5))
     gateway_id: Mapped[int] = mapped_column(ForeignKey("gateways.id"), index=True)
     sheet_id: Mapped[int] = mapped_column(ForeignKey("sheets.id"))
     site_name: Mapped[str] = mapped_column(String(64))
@@ -52,14 +59,7 @@ class Registration(Person, PostalAddress, Model):
     site_city: Mapped[str] = mapped_column(String(64))
     site_street: Mapped[str] = mapped_column(String(128))
     site_building: Mapped[str] = mapped_column(String(128), default="")
-    network_address: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime]
-    # of the latest URL: a new mail moves both, which ends the old URL
-    url_nonce: Mapped[str] = mapped_column(String(43))
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-    superseded_at: Mapped[datetime | None]
-    # 本登録: which account came of it
-    completed_at: Mapped[datetime | None]
+    # which account came of it
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
 
     gateway: Mapped[Gateway] = relationship()

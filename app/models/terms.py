@@ -28,13 +28,18 @@ class Consent(Model):
     __tablename__ = "consents"
     __table_args__ = (
         CheckConstraint(
-            "registration_id IS NOT NULL OR account_id IS NOT NULL", name="somebody_agreed"
+            "registration_id IS NOT NULL OR dealer_registration_id IS NOT NULL"
+            " OR account_id IS NOT NULL",
+            name="somebody_agreed",
         ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     terms_version_id: Mapped[int] = mapped_column(ForeignKey("terms_versions.id"))
     registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"), index=True)
+    dealer_registration_id: Mapped[int | None] = mapped_column(
+        ForeignKey("dealer_registrations.id"), index=True
+    )
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     agreed_at: Mapped[datetime]
     network_address: Mapped[str] = mapped_column(String(64))

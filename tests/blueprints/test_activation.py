@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from app.domain import activation, terms, tokens
+from app.domain import activation, provisional, terms, tokens
 from app.extensions import db
 from app.models import Account, Consent, OutboxMail, Reading, Registration
 from app.transaction import transaction
@@ -367,7 +367,7 @@ def test_who_loses_a_race_is_told_why(
     def somebody_is_faster(*_args: object, **_more: object) -> None:
         db.session.add(CustomerFactory.build(email=EMAIL))
         db.session.commit()
-        raise activation.AddressTaken
+        raise provisional.AddressTaken
 
     monkeypatch.setattr(activation, "complete", somebody_is_faster)
     answer = finish(client, url)

@@ -15,6 +15,7 @@ from tests.counting import counted
 from tests.factories import (
     LONG_AGO,
     CustomerFactory,
+    DealerPersonFactory,
     GatewayFactory,
     InstallationFactory,
     PowerConditionerFactory,
@@ -59,6 +60,14 @@ def test_a_strangers_gateway_is_not_found(
     if path:
         assert hanako.post(f"/gateways/{ID}{path}", data=ADDRESS).status_code == 404
     assert taro.get("/gateways/NOSUCH000001").status_code == 404
+
+
+def test_a_dealers_person_owns_no_gateways(app: Flask) -> None:
+    with app.app_context(), transaction():
+        DealerPersonFactory(email="hanako@dealer.example.org")
+    dealer = sign_in(app.test_client(), "hanako@dealer.example.org")
+    for path in ("/gateways", "/gateways/add", "/gateways/list", "/account/edit"):
+        assert dealer.get(path).status_code == 404
 
 
 def test_a_stranger_finds_nothing_by_searching(taro: FlaskClient, hanako: FlaskClient) -> None:

@@ -57,7 +57,7 @@ def test_what_comes_later_says_so_and_leads_back(taro: FlaskClient, name: str) -
     assert 'href="/manage"' in page
 
 
-@pytest.mark.parametrize("name", ["dealers", "eco"])
+@pytest.mark.parametrize("name", ["eco"])
 def test_newcomers_may_read_what_comes_for_them(client: FlaskClient, name: str) -> None:
     page = client.get(f"/manage/coming/{name}")
     assert page.status_code == 200

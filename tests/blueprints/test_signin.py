@@ -19,7 +19,7 @@ from app.extensions import db, hasher
 from app.models import Account, AuditEntry, FailureCount, Session
 from app.transaction import transaction
 from tests.conftest import test_settings
-from tests.factories import PASSWORD, CustomerFactory, DealerFactory
+from tests.factories import PASSWORD, CustomerFactory, DealerPersonFactory
 from tests.signing_in import sign_in
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -43,7 +43,7 @@ def try_in(client: FlaskClient, email: str = TARO, password: str = PASSWORD, **m
 
 
 def is_in(client: FlaskClient) -> bool:
-    return client.get("/account/").status_code == 200
+    return client.get("/manage").status_code == 200
 
 
 def sessions(app: Flask) -> list[Session]:
@@ -101,7 +101,7 @@ def test_every_refusal_reads_the_same_and_keeps_the_id_but_not_the_password(
 ) -> None:
     with app.app_context(), transaction():
         CustomerFactory(email="locked@example.org", locked_at=NOW)
-        DealerFactory(email="closed@example.org", closed_at=NOW)
+        DealerPersonFactory(email="closed@example.org", closed_at=NOW)
     answers = [
         try_in(client, TARO, "Wrong-88"),
         try_in(client, "nobody@example.org"),
@@ -390,7 +390,7 @@ def test_staff_are_asked_again_after_half_a_day(
     app: Flask, client: FlaskClient, clock: time_machine.Traveller
 ) -> None:
     with app.app_context(), transaction():
-        DealerFactory(email="dealer@example.org")
+        DealerPersonFactory(email="dealer@example.org")
     sign_in(client, "dealer@example.org")
     clock.shift(timedelta(hours=11))
     assert is_in(client)

@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.domain import activation, installations, passwords, terms, tokens
-from app.domain.activation import Standing
+from app.domain import activation, installations, passwords, provisional, terms, tokens
 from app.domain.errors import NotFound, Rejected
+from app.domain.provisional import Standing
 from app.extensions import db, hasher
 from app.models import Account, AuditEntry, Consent, Installation, OutboxMail, Registration, Sheet
 from app.transaction import transaction
@@ -188,12 +188,12 @@ def test_the_phone_number_compares_whatever_its_hyphens_and_width(
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"phone": "03-1234-5679"}, activation.PhoneMismatch),
-        ({"phone": "no number"}, activation.PhoneMismatch),
+        ({"phone": "03-1234-5679"}, provisional.PhoneMismatch),
+        ({"phone": "no number"}, provisional.PhoneMismatch),
         ({"password": "short"}, passwords.WeakPassword),
         ({"password": "Password1"}, passwords.CommonPassword),
         ({"agreed_version_id": 4711}, terms.TermsChanged),
-        ({"now": LONG_AGO + timedelta(days=7)}, activation.NotOpen),
+        ({"now": LONG_AGO + timedelta(days=7)}, provisional.NotOpen),
     ],
 )
 def test_what_will_not_do_changes_nothing(
@@ -209,14 +209,14 @@ def test_a_registration_is_completed_once(app: Flask, version_id: int) -> None:
     registration_id = register(app)
     with app.app_context():
         complete(registration_id, version_id)
-        with pytest.raises(activation.NotOpen):
+        with pytest.raises(provisional.NotOpen):
             complete(registration_id, version_id)
     assert count(app, Account) == count(app, Installation) == 1
 
 
 def test_a_superseded_registration_is_not_completed(app: Flask, version_id: int) -> None:
     registration_id = register(app, superseded_at=LONG_AGO)
-    with app.app_context(), pytest.raises(activation.NotOpen):
+    with app.app_context(), pytest.raises(provisional.NotOpen):
         complete(registration_id, version_id)
     assert_nothing_happened(app, registration_id)
 
@@ -228,7 +228,7 @@ def test_a_url_renewed_meanwhile_completes_nothing(app: Flask, version_id: int) 
         loaded = db.session.get(Registration, registration_id)
         with db.engine.begin() as elsewhere:
             elsewhere.execute(db.update(Registration).values(url_nonce="another"))
-        with pytest.raises(activation.NotOpen):
+        with pytest.raises(provisional.NotOpen):
             complete(registration_id, version_id)
     assert loaded is not None
     assert_nothing_happened(app, registration_id)
@@ -251,7 +251,7 @@ def test_an_address_that_became_an_account_meanwhile_is_refused(
     with app.app_context():
         with transaction():
             CustomerFactory(email="hanako@example.org")
-        with pytest.raises(activation.AddressTaken):
+        with pytest.raises(provisional.AddressTaken):
             complete(registration_id, version_id)
     assert count(app, Installation) == 0
 
@@ -293,7 +293,7 @@ def test_of_two_who_finish_with_the_same_address_one_wins(
     first = register(app, email="hanako@example.org")
     second = register(app, email="hanako@example.org")
     outcomes = race(app, lambda: complete(first, version_id), lambda: complete(second, version_id))
-    assert outcomes.count(activation.AddressTaken) == 1
+    assert outcomes.count(provisional.AddressTaken) == 1
     assert count(app, Account) == count(app, Installation) == count(app, OutboxMail) == 1
     with app.app_context():
         # the loser's sheet is still good for whoever signs in and adds the gateway
@@ -432,7 +432,7 @@ def test_only_a_url_that_ran_out_and_can_still_be_used_is_renewed(
             stale.sheet.revoked_at = NOW
             CustomerFactory(email="hanako@example.org")
         for registration_id in (fresh, superseded, used, reissued, known):
-            with pytest.raises(activation.NotOpen):
+            with pytest.raises(provisional.NotOpen):
                 resend(registration_id)
     assert count(app, OutboxMail) == 1
 
@@ -440,5 +440,5 @@ def test_only_a_url_that_ran_out_and_can_still_be_used_is_renewed(
 def test_of_two_who_ask_for_a_new_mail_at_once_one_gets_it(app: Flask) -> None:
     registration_id = register(app)
     outcomes = race(app, *[lambda: resend(registration_id)] * 2)
-    assert sorted(map(str, outcomes)) == sorted(map(str, [1, activation.NotOpen]))
+    assert sorted(map(str, outcomes)) == sorted(map(str, [1, provisional.NotOpen]))
     assert count(app, OutboxMail) == 1

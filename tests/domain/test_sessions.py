@@ -13,7 +13,7 @@ from app.domain.sessions import Lifetime, Lifetimes
 from app.extensions import db, hasher
 from app.models import Account, AuditEntry, Session
 from app.transaction import transaction
-from tests.factories import PASSWORD, CustomerFactory, DealerFactory, OperatorFactory
+from tests.factories import PASSWORD, CustomerFactory, DealerPersonFactory, OperatorFactory
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 LIFETIMES = Lifetimes(
@@ -100,9 +100,9 @@ def test_customers_stay_30_days_idle_and_90_at_most(app: Flask, taro: int) -> No
     assert found(app, token, NOW + timedelta(days=90)) is None
 
 
-@pytest.mark.parametrize("make", [DealerFactory, OperatorFactory])
+@pytest.mark.parametrize("make", [DealerPersonFactory, OperatorFactory])
 def test_staff_stay_12_hours_idle_and_7_days_at_most(
-    app: Flask, make: type[DealerFactory] | type[OperatorFactory]
+    app: Flask, make: type[DealerPersonFactory] | type[OperatorFactory]
 ) -> None:
     with app.app_context(), transaction():
         make(email="staff@example.org")

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain import drafts, limits, passwords, registrations, sessions
+from app.domain import drafts, limits, passwords, provisional, sessions
 from app.extensions import db
 from app.jobs.clean import clear_expired
 from app.models import (
@@ -25,7 +25,7 @@ def test_everything_old_goes_in_several_steps_and_the_rest_stays(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drafts, "DELETED_AT_ONCE", 2)
-    monkeypatch.setattr(registrations, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(provisional, "DELETED_AT_ONCE", 2)
     now = clock.now()
     with app.app_context(), transaction():
         sheet = SheetFactory()

@@ -22,6 +22,8 @@ from tests.factories import (
     PASSWORD,
     SHEET_PASSWORD,
     CustomerFactory,
+    DealerFactory,
+    DealerRegistrationFactory,
     GatewayFactory,
     InstallationFactory,
     RegistrationFactory,
@@ -48,6 +50,13 @@ SUBJECTS = {
         "【アカウント登録済みのお知らせ】",
         "You already have an account",
     ),
+    "dealer_provisional": (
+        "【販売店アカウント仮登録のお知らせ】",
+        "Your dealer account is almost registered: set your password",
+    ),
+    "dealer_complete": ("【販売店アカウント本登録完了のお知らせ】", "Your dealer account is ready"),
+    "dealer_approved": ("【販売店ID発行のお知らせ】", "Your dealer ID"),
+    "dealer_known_address": ("【アカウント登録済みのお知らせ】", "You already have an account"),
     "password_reset": ("【パスワード再設定のご案内】", "Set a new password"),
     "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
     "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
@@ -58,7 +67,11 @@ NAMES_THE_GATEWAY = (
     "gateway_added",
     "gateway_removed",
 )
-SINGLE_USE = {"registration_provisional": "registration", "password_reset": "password-reset"}
+SINGLE_USE = {
+    "registration_provisional": "registration",
+    "dealer_provisional": "dealer-registration",
+    "password_reset": "password-reset",
+}
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
 
@@ -100,21 +113,28 @@ def queued(app: Flask) -> Callable[..., int]:
         )
         db.session.add(reset)
         db.session.flush()
+        dealer = DealerFactory(name="日向 <太郎>", dealer_no=4017)
         refs = {
             "account": account.id,
             "registration": registration.id,
             "installation": installation.id,
             "reset": reset.id,
+            "dealer": dealer.id,
         }
 
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:
         with app.app_context(), transaction():
+            named = dict(refs)
+            if template == "dealer_provisional":
+                named["registration"] = DealerRegistrationFactory(
+                    family_name="日向", given_name="<太郎>", name="日向 & 家", created_at=NOW
+                ).id
             row = OutboxMail(
                 key=f"{template}-{language}",
                 template=template,
                 language=language,
                 to=to,
-                refs=refs,
+                refs=named,
                 next_attempt_at=NOW,
                 created_at=NOW,
             )
@@ -157,8 +177,10 @@ def change(app: Flask, mail_id: int, name: str, **values: object) -> None:
             "registration": RegistrationFactory._meta.model,
             "account": CustomerFactory._meta.model,
             "reset": PasswordReset,
+            "dealer": DealerFactory._meta.model,
+            "dealer_registration": DealerRegistrationFactory._meta.model,
         }[name]
-        found = db.session.get_one(subject, row.refs[name])
+        found = db.session.get_one(subject, row.refs[name.removeprefix("dealer_")])
         for field, value in values.items():
             setattr(found, field, value)
 
@@ -262,9 +284,10 @@ def test_a_single_use_url_is_signed_when_the_mail_is_written(
     assert f'href="{url}"' in html
     read = tokens.read(SECRET, purpose, url.rpartition("/")[2])
     assert read is not None
-    subject = "registration" if purpose == "registration" else "reset"
+    subject = purpose.removeprefix("password-").replace("-", "_")
     with app.app_context():
-        assert read[0] == db.session.get_one(OutboxMail, mail_id).refs[subject]
+        refs = db.session.get_one(OutboxMail, mail_id).refs
+        assert read[0] == refs[subject.removeprefix("dealer_")]
     # a new nonce ends the old URL: the same row now makes another
     change(app, mail_id, subject, url_nonce="another")
     assert url not in parts(written(app, settings, mail_id))[0]
@@ -314,7 +337,10 @@ def test_a_reset_that_is_over_gets_no_mail(
     assert reason in why_not_written(app, settings, mail_id)
 
 
-@pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "registration_provisional"])
+NO_ACCOUNT = {"registration_provisional", "dealer_provisional", "dealer_approved"}
+
+
+@pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in NO_ACCOUNT])
 def test_a_closed_account_gets_no_mail(
     app: Flask, settings: Settings, queued: Callable[..., int], name: str
 ) -> None:
@@ -384,3 +410,51 @@ def test_the_headers_tell_machines_what_they_need(
 def test_an_old_mobile_address_is_quoted_for_the_wire() -> None:
     assert mailbox("ab..c.@docomo.ne.jp") == '"ab..c."@docomo.ne.jp'
     assert mailbox("taro.yamada+home@example.org") == "taro.yamada+home@example.org"
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("name", ["dealer_complete", "dealer_approved"])
+def test_a_dealer_reads_its_number_and_phone(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
+) -> None:
+    for part in parts(written(app, settings, queued(name, language))):
+        assert "4017" in part
+        assert "03-1234-5678" in part
+
+
+def test_a_dealer_that_waits_is_told_so_instead_of_a_number(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("dealer_complete")
+    change(app, mail_id, "dealer", dealer_no=None, approved_at=None)
+    for part in parts(written(app, settings, mail_id)):
+        assert "承認をお待ちください" in part
+        assert "None" not in part
+
+
+def test_nobody_writes_to_a_dealer_that_closed(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("dealer_approved")
+    change(app, mail_id, "dealer", closed_at=NOW)
+    assert why_not_written(app, settings, mail_id) == "the dealer is closed"
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"completed_at": NOW}, "the registration is completed"),
+        ({"superseded_at": NOW}, "another registration superseded this one"),
+        ({"expires_at": NOW}, "the URL has expired"),
+    ],
+)
+def test_a_dealers_url_that_is_good_for_nothing_is_not_mailed(
+    app: Flask,
+    settings: Settings,
+    queued: Callable[..., int],
+    values: dict[str, datetime],
+    why: str,
+) -> None:
+    mail_id = queued("dealer_provisional")
+    change(app, mail_id, "dealer_registration", **values)
+    assert why_not_written(app, settings, mail_id) == why

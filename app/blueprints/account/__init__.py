@@ -18,8 +18,10 @@ bp = Blueprint("account", __name__, url_prefix="/account")
 
 @bp.get("/")
 @login_required
-def show() -> str:
-    """Show one's own data."""
+def show() -> ResponseReturnValue:
+    """Show one's own data; a dealer's person finds it with the dealer's."""
+    if current_user.dealer_id is not None:
+        return redirect(url_for("dealers.show"), code=303)
     return render_template("account/show.html", phone=normalise.phone(current_user.phone))
 
 

@@ -16,6 +16,7 @@ from ..forms import Form
 from ..postal import look_up
 from ..postal.forms import AddressForm
 from ..registration.forms import RegistrationForm
+from ..signin import customers_only
 from ..signin.limited import client_address
 from . import bp
 
@@ -51,6 +52,7 @@ class DetailsForm(Form):
 @login_required
 def edit() -> ResponseReturnValue:
     """Change one's own data."""
+    customers_only()
     own = {name: getattr(current_user, name) for name in accounts.DETAILS}
     own["phone"] = normalise.phone(own["phone"])
     form = DetailsForm(data=own | {"home": {name: own[name] for name in ADDRESS}})

@@ -13,16 +13,17 @@ SESSION_KEY = "activation"
 class Agreement:
     """Which registration agreed to which version, when and from which network address."""
 
-    registration_id: int
+    # what limits count for it, too: a customer's and a dealer's may have the same row id
+    subject: str
     version_id: int
     at: str
     network_address: str
 
     @classmethod
-    def find(cls, registration_id: int) -> Self | None:
+    def find(cls, subject: str) -> Self | None:
         """Return the agreement of this browser to this registration's terms."""
         kept = session.get(SESSION_KEY)
-        if not kept or kept.get("registration_id") != registration_id:
+        if not kept or kept.get("subject") != subject:
             return None
         return cls(**kept)
 

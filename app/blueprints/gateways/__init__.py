@@ -2,7 +2,10 @@
 
 from flask import Blueprint
 
+from ..signin import customers_only
+
 bp = Blueprint("gateways", __name__, url_prefix="/gateways")
+bp.before_request(customers_only)
 
 GATEWAY = "<string(length=12):gateway_id>"
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import accounts, drafts, installations, limits, registrations, sheets
+from ...domain import accounts, drafts, installations, limits, provisional, sheets
 from ...domain.errors import Rejected
 from ...transaction import transaction
 from ..context import settings
@@ -18,6 +18,7 @@ from .forms import SheetForm, SiteForm
 
 # where the browser's session keeps the draft's token
 SESSION_KEY = "gateway_draft"
+KIND = "gateway"
 
 
 @bp.route("/add", methods=["GET", "POST"])
@@ -95,7 +96,7 @@ def submit_confirm() -> ResponseReturnValue:
         register(draft, form)
     except (sheets.SheetLapsed, installations.GatewayTaken):
         return ask_again(draft, sheets.SheetLapsed())
-    except registrations.DraftChanged as refusal:
+    except provisional.DraftChanged as refusal:
         return show_confirmation(draft, form, refusal) if draft.sheet else elsewhere(draft)
     return redirect(url_for("gateways.add_done"), code=303)
 
@@ -141,7 +142,7 @@ def add_done() -> ResponseReturnValue:
 def present_draft(*, completed: bool = False) -> drafts.Draft | None:
     """Return this browser's draft, if it is of who is signed in and (not yet) completed."""
     draft = drafts.find(
-        session.get(SESSION_KEY), clock.now(), keep_hours=settings().draft_keep_hours
+        session.get(SESSION_KEY), clock.now(), keep_hours=settings().draft_keep_hours, kind=KIND
     )
     if draft is None or draft.data.get("account_id") != current_user.id:
         return None
@@ -169,7 +170,9 @@ def prove(draft: drafts.Draft | None, form: SheetForm) -> None:
         sheets.record_attempt(public_id, proved=True, network_address=address, now=now)
         limits.forgive("claim", [f"address:{address}", subject])
         if draft is None:
-            draft, session[SESSION_KEY] = drafts.start({"account_id": current_user.id}, now)
+            draft, session[SESSION_KEY] = drafts.start(
+                {"account_id": current_user.id}, now, kind=KIND
+            )
         drafts.keep_proof(draft, sheet, now)
 
 
@@ -184,7 +187,7 @@ def register(draft: drafts.Draft, form: SiteForm) -> None:
         if seen.tzinfo is None:
             raise ValueError("a moment without a zone")
     except ValueError as error:
-        raise registrations.DraftChanged from error
+        raise provisional.DraftChanged from error
     with transaction():
         installations.claim(
             current_user,

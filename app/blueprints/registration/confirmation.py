@@ -1,13 +1,11 @@
 """The confirmation: all of it once more, what the gateway told, and 「登録」."""
 
-from datetime import datetime
-
 from flask import redirect, render_template, request, session, url_for
 from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import drafts, limits, registrations, sheets, terms
+from ...domain import drafts, limits, provisional, registrations, sheets, terms
 from ...domain.errors import Rejected
 from ...extensions import network_address
 from ...transaction import transaction
@@ -16,7 +14,7 @@ from ..fields import show_rejection
 from .entry import show_form
 from .forms import RegistrationForm
 from .pages import show_terms
-from .wizard import SESSION_KEY, bp, form_of, present_draft
+from .wizard import SESSION_KEY, bp, form_of, present_draft, seen, spend_mail
 
 Answer = tuple[str, int] | Response
 
@@ -54,7 +52,7 @@ def register() -> Answer:
         return _elsewhere(draft)
     try:
         _register(draft, form)
-    except (registrations.DraftChanged, limits.TooManyFailures) as refusal:
+    except (provisional.DraftChanged, limits.TooManyFailures) as refusal:
         draft, form = _complete_draft()
         if draft is None or form is None:
             return _elsewhere(draft)
@@ -90,39 +88,17 @@ def _register(draft: drafts.Draft, form: RegistrationForm) -> None:
     """
     now = clock.now()
     entry = form.to_entry()
-    with transaction():
-        limits.spend(
-            "registration",
-            [f"account:{entry.email}"],
-            now=now,
-            free=settings().free_failures,
-            delay_max_s=settings().delay_max_s,
-        )
+    spend_mail(entry.email)
     with transaction():
         registrations.register(
             draft,
             entry,
-            seen=_seen(),
+            seen=seen(),
             language=str(get_locale()),
             network_address=network_address(request.remote_addr),
             now=now,
             url_days=settings().registration_url_days,
         )
-
-
-def _seen() -> datetime:
-    """Return which state of the draft the page showed.
-
-    Raises:
-        DraftChanged: The page names none.
-    """
-    try:
-        seen = datetime.fromisoformat(request.form.get("seen", ""))
-    except ValueError as error:
-        raise registrations.DraftChanged from error
-    if seen.tzinfo is None:
-        raise registrations.DraftChanged
-    return seen
 
 
 def _ask_for_the_sheet_again(draft: drafts.Draft, refusal: Rejected) -> tuple[str, int]:

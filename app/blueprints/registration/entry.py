@@ -13,7 +13,7 @@ from ..postal import look_up
 from ..postal.forms import GROUPS
 from ..signin.limited import client_address, spend
 from .forms import RegistrationForm
-from .wizard import SESSION_KEY, bp, form_of, present_draft, remember, step_url
+from .wizard import SESSION_KEY, bp, customers, form_of, present_draft, step_url
 
 Answer = tuple[str, int] | Response
 
@@ -46,7 +46,7 @@ def form() -> Answer:
 @bp.post("/register/form")
 def submit_form() -> Answer:
     """Keep what was typed, then do what the pressed button says."""
-    draft = _draft_to_write()
+    draft = customers.draft_to_write()
     typed = RegistrationForm(request.form, proved_id=drafts.proved_gateway_id(draft))
     shown = _pressed(typed)
     with transaction():
@@ -72,18 +72,6 @@ def check_field(name: str) -> str:
         abort(404)
     typed.validate()
     return render_template("registration/_field.html", f=typed[name])
-
-
-def _draft_to_write() -> drafts.Draft:
-    """Return this browser's open draft; a lost or a finished one gets a successor."""
-    draft = present_draft()
-    if draft and draft.completed_at is None:
-        return draft
-    with transaction():
-        now = clock.now()
-        draft, token = drafts.start_over(draft, now) if draft else drafts.start({}, now)
-    remember(token)
-    return draft
 
 
 def _pressed(typed: RegistrationForm) -> Answer | None:

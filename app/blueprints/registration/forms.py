@@ -18,12 +18,8 @@ READING = {
 PASSWORDS = frozenset({"gateway_password"})
 
 
-class RegistrationForm(Form):
-    """ユーザー情報, 法人様情報, ゲートウェイ情報, 案件.
-
-    `proved_id` is the gateway whose sheet was proved in this draft: its password is not asked
-    again.
-    """
+class PersonForm(Form):
+    """Who registers: name, mail address twice, postal address, phone."""
 
     family_name = TextField(
         _("姓"),
@@ -104,6 +100,32 @@ class RegistrationForm(Form):
         width="m",
         attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel"},
     )
+
+    def address(self, group: str) -> AddressForm:
+        """Return the address of a group: one's own ("home"), or the site's ("site")."""
+        return cast("FormField[AddressForm]", self[group]).form
+
+    def validate_email_again(self, field: TextField) -> None:
+        """Compare the two addresses.
+
+        Raises:
+            ValidationError: They differ.
+        """
+        if field.data != self.email.data:
+            raise ValidationError(_("上のメールアドレスと異なります。どちらかをご確認ください。"))
+
+    def typed(self) -> dict[str, Any]:
+        """Return what was typed, tidied, without passwords: what a draft keeps."""
+        return {name: value for name, value in self.data.items() if name not in PASSWORDS}
+
+
+class RegistrationForm(PersonForm):
+    """ユーザー情報, 法人様情報, ゲートウェイ情報, 案件.
+
+    `proved_id` is the gateway whose sheet was proved in this draft: its password is not asked
+    again.
+    """
+
     company_name = TextField(
         _("法人名"),
         longest=128,
@@ -158,19 +180,6 @@ class RegistrationForm(Form):
         """Tell whether the sheet of the gateway typed was proved already."""
         return bool(self.proved_id) and self.gateway_id.data == self.proved_id
 
-    def address(self, group: str) -> AddressForm:
-        """Return the customer's own address ("home"), or the site's ("site")."""
-        return cast("FormField[AddressForm]", self[group]).form
-
-    def validate_email_again(self, field: TextField) -> None:
-        """Compare the two addresses.
-
-        Raises:
-            ValidationError: They differ.
-        """
-        if field.data != self.email.data:
-            raise ValidationError(_("上のメールアドレスと異なります。どちらかをご確認ください。"))
-
     def validate_gateway_password(self, field: SecretField) -> None:
         """Ask for the password unless this gateway's sheet was proved.
 
@@ -183,10 +192,6 @@ class RegistrationForm(Form):
     def copy_address(self) -> None:
         """Take the customer's address for the site's."""
         self.address("site").process(data=self.address("home").data)
-
-    def typed(self) -> dict[str, Any]:
-        """Return what was typed, tidied, without passwords: what a draft keeps."""
-        return {name: value for name, value in self.data.items() if name not in PASSWORDS}
 
     def to_entry(self) -> Entry:
         """Return the checked data as tables keep it."""

@@ -9,10 +9,9 @@ from werkzeug.wrappers import Response
 from ... import clock
 from ...domain import drafts, normalise, people, terms, texts
 from ...domain.registrations import TERMS_KIND
-from ...extensions import network_address
 from ...transaction import transaction
 from ..context import settings, spoken
-from .wizard import bp, gateway_named, present_draft, remember, step_url
+from .wizard import bp, customers, gateway_named, present_draft, step_url
 
 
 @bp.get("/")
@@ -40,6 +39,7 @@ def show_terms(refusal: object = None) -> str:
         version=version,
         body=texts.render(terms.body(version, str(get_locale()))),
         gateway=gateway_named(),
+        post_url=url_for("registration.terms"),
         back_url=step_url("start"),
         refusal=refusal,
     )
@@ -52,12 +52,8 @@ def agree_to_terms() -> Response | tuple[str, int]:
     version = terms.current(TERMS_KIND, now)
     if request.form.get("terms_version") != str(version.id):
         return show_terms(terms.TermsChanged()), 422
-    draft = present_draft()
     with transaction():
-        if draft is None or draft.completed_at:
-            draft, token = drafts.start({}, now)
-            remember(token)
-        drafts.agree(draft, version, now=now, network_address=network_address(request.remote_addr))
+        draft = customers.agree(version)
         gateway_id = normalise.gateway_id(gateway_named())
         if people.is_gateway_id(gateway_id):
             drafts.save(draft, {"gateway_id": gateway_id}, now)
@@ -72,6 +68,7 @@ def done() -> str | Response:
         return redirect(url_for("registration.start"))
     return render_template(
         "registration/done.html",
+        again_url=url_for("registration.start"),
         email=draft.data["email"],
         expires_at=draft.completed_at + timedelta(days=settings().registration_url_days),
     )

@@ -1,11 +1,16 @@
-"""The wizard's blueprint, and the draft of this browser."""
+"""The wizard's blueprint, and the drafts of this browser: the customer's, and a dealer's."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, request, session, url_for
 
 from ... import clock
-from ...domain import drafts
+from ...domain import drafts, limits, provisional
+from ...domain.terms import Version
 from ...transaction import transaction
 from ..context import settings
+from ..signin.limited import client_address
 from .forms import RegistrationForm
 
 bp = Blueprint("registration", __name__)
@@ -15,24 +20,62 @@ SESSION_KEY = "registration_draft"
 FORM_KEY = "draft"
 
 
-def present_draft() -> drafts.Draft | None:
-    """Return this browser's draft; a form that outlived its session brings its own token."""
-    now, keep_hours = clock.now(), settings().draft_keep_hours
-    draft = drafts.find(session.get(SESSION_KEY), now, keep_hours=keep_hours)
-    named = request.form.get(FORM_KEY)
-    if draft or not named:
+@dataclass(frozen=True)
+class Wizard:
+    """Where a kind of draft is kept. Two kinds may be on their way in one browser."""
+
+    kind: str
+    session_key: str
+
+    @property
+    def token(self) -> str:
+        """Return the draft's token, for the page's forms."""
+        return str(session.get(self.session_key, ""))
+
+    def present_draft(self) -> drafts.Draft | None:
+        """Return this browser's draft; a form that outlived its session brings its own token."""
+        now, keep_hours = clock.now(), settings().draft_keep_hours
+        draft = drafts.find(self.token, now, keep_hours=keep_hours, kind=self.kind)
+        named = request.form.get(FORM_KEY)
+        if draft or not named:
+            return draft
+        with transaction():
+            token = drafts.renew_token(named, now, keep_hours=keep_hours, kind=self.kind)
+        if token:
+            self.remember(token)
+        return drafts.find(token, now, keep_hours=keep_hours, kind=self.kind)
+
+    def draft_to_write(self) -> drafts.Draft:
+        """Return this browser's open draft; a lost or a finished one gets a successor."""
+        draft = self.present_draft()
+        if draft and draft.completed_at is None:
+            return draft
+        with transaction():
+            now = clock.now()
+            draft, token = (
+                drafts.start_over(draft, now) if draft else drafts.start({}, now, kind=self.kind)
+            )
+        self.remember(token)
         return draft
-    with transaction():
-        token = drafts.renew_token(named, now, keep_hours=keep_hours)
-    if token:
-        remember(token)
-    return drafts.find(token, now, keep_hours=keep_hours)
+
+    def agree(self, version: Version) -> drafts.Draft:
+        """Keep the agreement in this browser's draft, in the caller's transaction."""
+        now, draft = clock.now(), self.present_draft()
+        if draft is None or draft.completed_at:
+            draft, token = drafts.start({}, now, kind=self.kind)
+            self.remember(token)
+        drafts.agree(draft, version, now=now, network_address=client_address())
+        return draft
+
+    def remember(self, token: str) -> None:
+        """Let this browser find its draft again, also after it was closed."""
+        session[self.session_key] = token
+        session.permanent = True
 
 
-def remember(token: str) -> None:
-    """Let this browser find its draft again, also after it was closed."""
-    session[SESSION_KEY] = token
-    session.permanent = True
+customers = Wizard("customer", SESSION_KEY)
+present_draft = customers.present_draft
+remember = customers.remember
 
 
 def form_of(draft: drafts.Draft) -> RegistrationForm:
@@ -48,3 +91,34 @@ def gateway_named() -> str:
 def step_url(endpoint: str) -> str:
     """Return the address of a step, with the gateway ID of the QR code."""
     return url_for(f"registration.{endpoint}", gateway=gateway_named() or None)
+
+
+def seen() -> datetime:
+    """Return which state of the draft the confirmation page showed.
+
+    Raises:
+        DraftChanged: The page names none.
+    """
+    try:
+        shown = datetime.fromisoformat(request.form.get("seen", ""))
+    except ValueError as error:
+        raise provisional.DraftChanged from error
+    if shown.tzinfo is None:
+        raise provisional.DraftChanged
+    return shown
+
+
+def spend_mail(email: str) -> None:
+    """Count one mail to an address, in a transaction of its own.
+
+    Raises:
+        TooManyFailures: It was sent one too many so soon.
+    """
+    with transaction():
+        limits.spend(
+            "registration",
+            [f"account:{email}"],
+            now=clock.now(),
+            free=settings().free_failures,
+            delay_max_s=settings().delay_max_s,
+        )

@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from ... import clock
 from ...domain import sessions
+from ...domain.errors import NotFound
 from ...domain.sessions import AccountRow, Lifetime, Lifetimes
 from ...extensions import login
 from ...transaction import transaction
@@ -62,6 +63,16 @@ def see_who_is_there() -> None:
             sessions.touch(g.signed_in, now)
             if ends_kept:
                 outlived.forget_kept()
+
+
+def customers_only() -> None:
+    """Keep what only customers have from everybody else who is signed in.
+
+    Raises:
+        NotFound: Somebody else is signed in.
+    """
+    if current_user.is_authenticated and current_user.role != "customer":
+        raise NotFound
 
 
 def ask_to_sign_in() -> ResponseReturnValue:

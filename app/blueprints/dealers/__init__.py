@@ -1,0 +1,6 @@
+"""販売店: its registration (terms → form → confirmation → mail), and its own data."""
+
+from . import own, registration
+from .wizard import bp
+
+__all__ = ["bp", "own", "registration"]

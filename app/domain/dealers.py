@@ -1,0 +1,98 @@
+"""Dealers (販売店): who may be handed a household's maintenance, and under which number."""
+
+from datetime import datetime
+
+from sqlalchemy import CursorResult, select, update
+
+from ..extensions import db
+from ..extensions import lazy_gettext as _
+from ..models import Account, Dealer
+from . import audit, mail
+from .errors import NotFound, Rejected
+
+# a 販売店ID is this and the row's id: short to say, and told apart from a gateway's ID
+NUMBERS_FROM = 4000
+
+# edges name the type without knowing tables
+Company = Dealer
+
+
+class NotWaiting(Rejected):
+    """Refuse to approve a dealer that was approved already, or that closed its account."""
+
+    message = _("この販売店様は、承認を待っていません。")
+
+
+def of(actor: Account) -> Dealer:
+    """Return the dealer whose person the actor is.
+
+    Raises:
+        NotFound: The actor is nobody's person.
+    """
+    if actor.dealer is None:
+        raise NotFound
+    return actor.dealer
+
+
+def find(dealer_id: int | None) -> Dealer | None:
+    """Return the dealer with this row id."""
+    return db.session.get(Dealer, dealer_id) if dealer_id else None
+
+
+def list_waiting() -> list[Dealer]:
+    """Return the dealers that wait for approval, longest first."""
+    waiting = select(Dealer).where(Dealer.approved_at.is_(None), Dealer.closed_at.is_(None))
+    return list(db.session.scalars(waiting.order_by(Dealer.created_at, Dealer.id)))
+
+
+def approve(dealer_id: int, *, actor_id: int | None, network_address: str, now: datetime) -> Dealer:
+    """Give a waiting dealer its 販売店ID, and mail it.
+
+    `actor_id` None means the service itself, or its operator at the command line.
+
+    Raises:
+        NotFound: There is no such dealer.
+        NotWaiting: It is approved already, or closed.
+    """
+    dealer = db.session.get(Dealer, dealer_id)
+    if dealer is None:
+        raise NotFound
+    issue_number(dealer, actor_id=actor_id, network_address=network_address, now=now)
+    mail.queue(
+        "dealer_approved",
+        dealer.email,
+        key=f"dealer-approved-{dealer.id}",
+        language=dealer.language,
+        now=now,
+        dealer=dealer.id,
+    )
+    return dealer
+
+
+def issue_number(
+    dealer: Dealer, *, actor_id: int | None, network_address: str, now: datetime
+) -> None:
+    """Approve a dealer: from now on it has a 販売店ID.
+
+    Raises:
+        NotWaiting: Somebody was faster, or the dealer is closed.
+    """
+    approved = db.session.execute(
+        update(Dealer)
+        .where(Dealer.id == dealer.id, Dealer.approved_at.is_(None), Dealer.closed_at.is_(None))
+        .values(approved_at=now, dealer_no=NUMBERS_FROM + Dealer.id)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(approved, CursorResult)
+    if approved.rowcount != 1:
+        raise NotWaiting
+    db.session.refresh(dealer)
+    audit.record(
+        "dealer.approved",
+        actor_id=actor_id,
+        subject="dealer",
+        subject_id=dealer.id,
+        network_address=network_address,
+        now=now,
+        dealer_no=dealer.dealer_no,
+    )
