@@ -291,6 +291,29 @@ def test_each_hostile_gateway_ends_in_its_outcome_and_touches_no_other(known):
     assert took < (1 if known else 5) * TIMEOUT_S + 1.5
 
 
+def test_a_connection_that_comes_at_the_very_end_of_the_time_limit_is_given_up(monkeypatch):
+    connected = modbus._Line.callback_connected
+
+    def late(line):
+        # the loop learns of the connection and of the end of the time limit at once
+        time.sleep(1.2 * TIMEOUT_S)
+        connected(line)
+
+    monkeypatch.setattr(modbus._Line, "callback_connected", late)
+
+    async def main():
+        layout = await found_layout_of_another()
+        async with gateway(silent) as endpoint:
+            return await asyncio.wait_for(read(endpoint, layout=layout), 20 * TIMEOUT_S)
+
+    async def found_layout_of_another():
+        with monkeypatch.context() as patch:
+            patch.setattr(modbus._Line, "callback_connected", connected)
+            return await found_layout()
+
+    assert asyncio.run(main()).outcome is Outcome.TIMEOUT
+
+
 def test_a_flood_is_cut_off_early_and_holds_no_memory():
     async def main():
         layout = await found_layout()
