@@ -35,12 +35,17 @@ TILE_REFRESH_S = 2
 # first: xdist asks for the groups in this same hook
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as a browser test; one process runs all that visit the one demo."""
+    """Mark everything here as a browser test, and say what runs in one process.
+
+    A household's journey takes as long as all others that visit a demo: each half has a demo of its
+    own, so that the halves run side by side.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
             visits = "demo" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("demo" if visits else "browser"))
+            half = "journey" if item.path.name == "test_journey.py" else "demo"
+            item.add_marker(pytest.mark.xdist_group(half if visits else "browser"))
 
 
 @dataclass
