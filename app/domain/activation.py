@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, select
 
 from ..extensions import db, hasher
-from ..models import Account, Consent, Gateway, Installation, Registration, Sheet
+from ..models import Consent, Gateway, Installation, Registration, Sheet
 from ..models.addresses import PostalAddress
 from . import audit, installations, limits, mail, passwords, provisional, terms, tokens
 from .errors import NotFound
@@ -97,7 +97,7 @@ def complete(
         now=now,
     )
     registration.account_id = account.id
-    _take_consents(registration, account)
+    terms.hand_over(Consent.registration_id == registration.id, account)
     terms.agree(
         version,
         registration_id=registration.id,
@@ -184,14 +184,4 @@ def _site(registration: Registration) -> Site:
     names = provisional.columns(PostalAddress)
     return Site(
         registration.site_name, **{name: getattr(registration, f"site_{name}") for name in names}
-    )
-
-
-def _take_consents(registration: Registration, account: Account) -> None:
-    """Let the account have what its registration agreed to."""
-    db.session.execute(
-        update(Consent)
-        .where(Consent.registration_id == registration.id)
-        .values(account_id=account.id)
-        .execution_options(synchronize_session=False)
     )

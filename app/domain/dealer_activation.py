@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from ..extensions import db, hasher
-from ..models import Account, Consent, Dealer, DealerRegistration
+from ..models import Consent, Dealer, DealerRegistration
 from ..models.addresses import PostalAddress
 from . import audit, dealers, limits, mail, passwords, provisional, terms, tokens
 from .dealer_registrations import TERMS_KIND
@@ -94,7 +94,7 @@ def complete(
         is_dealer_admin=True,
     )
     registration.dealer_id = dealer.id
-    _take_consents(registration, account)
+    terms.hand_over(Consent.dealer_registration_id == registration.id, account)
     terms.agree(
         version,
         dealer_registration_id=registration.id,
@@ -165,13 +165,3 @@ def _make_dealer(registration: DealerRegistration, language: str, now: datetime)
     db.session.add(dealer)
     db.session.flush()
     return dealer
-
-
-def _take_consents(registration: DealerRegistration, account: Account) -> None:
-    """Let the account have what its registration agreed to."""
-    db.session.execute(
-        update(Consent)
-        .where(Consent.dealer_registration_id == registration.id)
-        .values(account_id=account.id)
-        .execution_options(synchronize_session=False)
-    )

@@ -27,11 +27,12 @@ from sqlalchemy import (
 from ..extensions import db
 from ..models import Account, Gateway, Heartbeat, Installation, Latest, PollState, Session
 from ..profiles.base import State
-from . import sessions, tokens
+from . import paging, sessions, tokens
 from .energy import day_of
 from .errors import NotFound
 from .gateways import matches, visible_to
 from .heartbeats import AWAY_S
+from .paging import Page
 from .polling import POLLER
 from .readings import TODAY
 from .sessions import Lifetimes, SessionGlance
@@ -210,23 +211,9 @@ def poll(
     return (session, _live(row, now, zone)) if row and session else None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One page of the gateways to choose from, those that need a look first."""
-
-    shown: list[Live]
-    found: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """Return how many pages there are; one if there is nothing."""
-        return max(1, -(-self.found // PER_PAGE))
-
-
 def list_live(
     actor: Account, now: datetime, *, zone: str, search: str = "", page: int = 1
-) -> Choice:
+) -> Page[Live]:
     """Return the gateways to choose from, worst first, then by name.
 
     `search` finds in site name, gateway ID and address, every word of it.
@@ -235,7 +222,7 @@ def list_live(
     count = db.session.scalar(
         select(func.count()).select_from(Installation).join(Installation.gateway).where(*found)
     )
-    page = min(max(page, 1), max(1, -(-(count or 0) // PER_PAGE)))
+    page = paging.within(page, count or 0, PER_PAGE)
     rows = db.session.execute(
         _rows()
         .where(*found)
@@ -243,7 +230,7 @@ def list_live(
         .limit(PER_PAGE)
         .offset((page - 1) * PER_PAGE)
     )
-    return Choice([_live(row, now, zone) for row in rows], count or 0, page)
+    return Page([_live(row, now, zone) for row in rows], count or 0, page, PER_PAGE)
 
 
 @cache

@@ -19,11 +19,22 @@ class Page(Generic[Row]):
     rows: list[Row]
     found: int
     page: int
+    per_page: int = PER_PAGE
 
     @property
     def pages(self) -> int:
         """Return how many pages there are; one if there is nothing."""
-        return max(1, -(-self.found // PER_PAGE))
+        return pages(self.found, self.per_page)
+
+
+def pages(found: int, per_page: int) -> int:
+    """Return how many pages there are; one if there is nothing."""
+    return max(1, -(-found // per_page))
+
+
+def within(page: int, found: int, per_page: int = PER_PAGE) -> int:
+    """Return the page asked for; one too far is the last."""
+    return min(max(page, 1), pages(found, per_page))
 
 
 def paged(statement: Select[Row], page: int) -> Page[Row]:
@@ -32,6 +43,6 @@ def paged(statement: Select[Row], page: int) -> Page[Row]:
         statement.order_by(None).options().with_only_columns(1).subquery()
     )
     found = db.session.scalar(counted) or 0
-    page = min(max(page, 1), max(1, -(-found // PER_PAGE)))
+    page = within(page, found)
     rows = db.session.scalars(statement.limit(PER_PAGE).offset((page - 1) * PER_PAGE))
     return Page(list(rows), found, page)

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from re import compile as regex
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import Consent, TermsVersion
+from ..models import Account, Consent, TermsVersion
 from . import texts
 from .errors import Rejected
 
@@ -80,6 +80,16 @@ def agree(
     )
     db.session.add(consent)
     return consent
+
+
+def hand_over(which: ColumnElement[bool], account: Account) -> None:
+    """Let an account have what its registration agreed to."""
+    db.session.execute(
+        update(Consent)
+        .where(which)
+        .values(account_id=account.id)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def publish(

@@ -60,11 +60,8 @@ def registration_complete(row: OutboxMail, desk: Desk) -> Words:
     Raises:
         Gone: The account is closed, or the installation erased.
     """
-    installation = _find(Installation, row.refs["installation"])
     return {
-        "account": _open_account(row.refs["account"]),
-        "installation": installation,
-        "gateway": installation.gateway,
+        **_of_installation(row),
         "url": desk.link("monitor.show"),
         "manage_url": desk.link("manage.menu"),
     }
@@ -76,13 +73,9 @@ def gateway_added(row: OutboxMail, desk: Desk) -> Words:
     Raises:
         Gone: The account is closed, or the installation erased.
     """
-    installation = _find(Installation, row.refs["installation"])
-    return {
-        "account": _open_account(row.refs["account"]),
-        "installation": installation,
-        "gateway": installation.gateway,
-        "url": desk.link("monitor.show", gateway_id=installation.gateway.public_id),
-    }
+    words = _of_installation(row)
+    public_id = words["gateway"].public_id
+    return {**words, "url": desk.link("monitor.show", gateway_id=public_id)}
 
 
 def gateway_removed(row: OutboxMail, desk: Desk) -> Words:
@@ -91,13 +84,7 @@ def gateway_removed(row: OutboxMail, desk: Desk) -> Words:
     Raises:
         Gone: The account is closed, or the installation erased.
     """
-    installation = _find(Installation, row.refs["installation"])
-    return {
-        "account": _open_account(row.refs["account"]),
-        "installation": installation,
-        "gateway": installation.gateway,
-        "url": desk.link("manage.menu"),
-    }
+    return {**_of_installation(row), "url": desk.link("manage.menu")}
 
 
 def registration_known_address(row: OutboxMail, desk: Desk) -> Words:
@@ -234,6 +221,15 @@ def _open_registration(model: type[Claim], row: OutboxMail, desk: Desk) -> Claim
     if registration.expires_at <= desk.now:
         raise Gone("the URL has expired")
     return registration
+
+
+def _of_installation(row: OutboxMail) -> dict[str, Any]:
+    installation = _find(Installation, row.refs["installation"])
+    return {
+        "account": _open_account(row.refs["account"]),
+        "installation": installation,
+        "gateway": installation.gateway,
+    }
 
 
 def _open_account(account_id: int | None) -> Account:

@@ -199,8 +199,8 @@ def test_gateways_to_choose_from_stand_worst_first_and_are_found_by_name_id_and_
         with app.app_context():
             actor = db.session.get_one(Account, taro_id)
             choice = live.list_live(actor, NOW, zone=TOKYO, search=search, page=page)
-            assert (choice.found, choice.pages) == (len(choice.shown), 1)
-            return [one.site_name for one in choice.shown]
+            assert (choice.found, choice.pages) == (len(choice.rows), 1)
+            return [one.site_name for one in choice.rows]
 
     assert found() == ["断", "異", "未 100%", "良"]
     assert found(page=99) == ["断", "異", "未 100%", "良"]

@@ -42,10 +42,10 @@ class DetailsForm(Form):
 
     def to_details(self) -> Details:
         """Return the checked data as tables keep it."""
-        address = dict(self.address.data)
-        address["postal_code"] = address["postal_code"].replace("-", "")
         own = {name: self.typed(name) for name in accounts.DETAILS if name not in ADDRESS}
-        return Details(**own | {"phone": normalise.phone_e164(own["phone"]) or ""}, **address)
+        return Details(
+            **own | {"phone": normalise.phone_e164(own["phone"]) or ""}, **self.address.to_columns()
+        )
 
 
 @bp.route("/edit", methods=["GET", "POST"])

@@ -46,8 +46,7 @@ class DealerForm(PersonForm):
         """Return the checked data as tables keep it."""
         data = self.typed()
         del data["email_again"]
-        home = data.pop("home")
-        home["postal_code"] = home["postal_code"].replace("-", "")
+        del data["home"]
         data["phone"] = normalise.phone_e164(data["phone"])
         name, name_kana = data.pop("dealer_name"), data.pop("dealer_kana")
-        return Entry(name=name, name_kana=name_kana, **data, **home)
+        return Entry(name=name, name_kana=name_kana, **data, **self.address("home").to_columns())

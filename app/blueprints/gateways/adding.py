@@ -1,8 +1,6 @@
 """ゲートウェイの登録 for the second and later ones: sheet, site, confirmation, done."""
 
-from datetime import datetime
-
-from flask import redirect, render_template, request, session, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
@@ -10,15 +8,13 @@ from ... import clock
 from ...domain import accounts, drafts, installations, limits, provisional, sheets
 from ...domain.errors import Rejected
 from ...transaction import transaction
-from ..context import settings
 from ..postal import look_up
+from ..registration.wizard import Wizard, seen
 from ..signin.limited import client_address, spend
 from . import bp
 from .forms import SheetForm, SiteForm
 
-# where the browser's session keeps the draft's token
-SESSION_KEY = "gateway_draft"
-KIND = "gateway"
+wizard = Wizard("gateway", "gateway_draft")
 
 
 @bp.route("/add", methods=["GET", "POST"])
@@ -141,9 +137,7 @@ def add_done() -> ResponseReturnValue:
 
 def present_draft(*, completed: bool = False) -> drafts.Draft | None:
     """Return this browser's draft, if it is of who is signed in and (not yet) completed."""
-    draft = drafts.find(
-        session.get(SESSION_KEY), clock.now(), keep_hours=settings().draft_keep_hours, kind=KIND
-    )
+    draft = wizard.present_draft()
     if draft is None or draft.data.get("account_id") != current_user.id:
         return None
     return draft if (draft.completed_at is not None) is completed else None
@@ -170,9 +164,8 @@ def prove(draft: drafts.Draft | None, form: SheetForm) -> None:
         sheets.record_attempt(public_id, proved=True, network_address=address, now=now)
         limits.forgive("claim", [f"address:{address}", subject])
         if draft is None:
-            draft, session[SESSION_KEY] = drafts.start(
-                {"account_id": current_user.id}, now, kind=KIND
-            )
+            draft, token = drafts.start({"account_id": current_user.id}, now, kind=wizard.kind)
+            wizard.remember(token)
         drafts.keep_proof(draft, sheet, now)
 
 
@@ -182,18 +175,12 @@ def register(draft: drafts.Draft, form: SiteForm) -> None:
     Raises:
         Rejected: It is not what was shown, or somebody else was first.
     """
-    try:
-        seen = datetime.fromisoformat(request.form.get("seen", ""))
-        if seen.tzinfo is None:
-            raise ValueError("a moment without a zone")
-    except ValueError as error:
-        raise provisional.DraftChanged from error
     with transaction():
         installations.claim(
             current_user,
             draft,
             form.to_site(),
-            seen=seen,
+            seen=seen(),
             network_address=client_address(),
             now=clock.now(),
         )

@@ -1,40 +1,21 @@
 """What is asked to add a gateway, and to describe its site."""
 
-from typing import Any, cast
+from typing import cast
 
 from wtforms import FormField
 
 from ...domain.installations import Site
 from ...extensions import lazy_gettext as _
-from ..fields import Needed, SecretField
 from ..forms import Form
 from ..postal.forms import AddressForm
-from ..registration.forms import RegistrationForm
+from ..registration.forms import RegistrationForm, SheetProof
 
 
-class SheetForm(Form):
+class SheetForm(SheetProof, Form):
     """ID and password, as the sheet has them."""
 
     gateway_id = RegistrationForm.gateway_id
     gateway_password = RegistrationForm.gateway_password
-
-    def __init__(self, *args: Any, proved_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.proved_id = proved_id
-
-    @property
-    def is_proved(self) -> bool:
-        """Tell whether the sheet of the gateway typed was proved already."""
-        return bool(self.proved_id) and self.typed("gateway_id") == self.proved_id
-
-    def validate_gateway_password(self, field: SecretField) -> None:
-        """Ask for the password unless this gateway's sheet was proved.
-
-        Raises:
-            StopValidation: It is missing.
-        """
-        if not self.is_proved:
-            Needed(_("ゲートウェイパスワードを入力してください。"))(self, field)
 
 
 class SiteForm(Form):
@@ -50,6 +31,4 @@ class SiteForm(Form):
 
     def to_site(self) -> Site:
         """Return the checked data as tables keep it."""
-        address = dict(self.address.data)
-        address["postal_code"] = address["postal_code"].replace("-", "")
-        return Site(site_name=self.typed("site_name"), **address)
+        return Site(site_name=self.typed("site_name"), **self.address.to_columns())

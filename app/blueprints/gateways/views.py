@@ -57,7 +57,7 @@ def show(gateway_id: str) -> str:
 def edit(gateway_id: str) -> ResponseReturnValue:
     """Change the name and the address of the site."""
     installation = gateways.get_visible(current_user, gateway_id)
-    form = SiteForm(obj=None, **site_data(installation))
+    form = SiteForm(data=site_data(installation))
     if request.method != "POST":
         return render_template("gateways/edit.html", form=form, installation=installation)
     if "lookup" in request.form:
@@ -83,7 +83,7 @@ def site_data(installation: Any) -> dict[str, Any]:
     """Return what a site's form begins with."""
     address = {name: getattr(installation, name) for name in installations.SITE_COLUMNS}
     name = address.pop("site_name")
-    return {"data": {"site_name": name, "site": address}}
+    return {"site_name": name, "site": address}
 
 
 @bp.route(f"/{GATEWAY}/remove", methods=["GET", "POST"])

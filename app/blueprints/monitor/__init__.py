@@ -7,7 +7,8 @@ from flask_login import current_user, login_required
 from ... import clock
 from ...domain import gateways, live, normalise, people
 from ...domain.errors import NotFound
-from ...domain.live import Choice, Live
+from ...domain.live import Live
+from ...domain.paging import Page
 from ..context import settings
 from ..words import language
 from .watching import note_watched
@@ -38,7 +39,7 @@ def choose() -> ResponseReturnValue:
     """Lead to the only gateway; list several; say what to do if there is none."""
     choice, search = find()
     if choice.found == 1 and not search:
-        return redirect(url_for("monitor.show", gateway_id=choice.shown[0].public_id))
+        return redirect(url_for("monitor.show", gateway_id=choice.rows[0].public_id))
     return render_template("monitor/choose.html", choice=choice, search=search)
 
 
@@ -50,7 +51,7 @@ def choices() -> str:
     return render_template("monitor/_choices.html", choice=choice, search=search)
 
 
-def find() -> tuple[Choice, str]:
+def find() -> tuple[Page[Live], str]:
     """Return the page of gateways asked for, and the words that were searched for."""
     search = normalise.line(request.args.get("q", ""))[:100]
     choice = live.list_live(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from babel import Locale
 from flask import Flask, current_app
 from flask_babel import force_locale
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import parse_cookie
 from werkzeug.sansio.utils import host_is_trusted
@@ -24,7 +24,7 @@ from ...domain.live import Live
 from ...transaction import transaction
 from .. import signin
 from ..context import settings, spoken
-from ..cookies import Serializer
+from ..cookies import Cookies
 from ..language import locale_of
 from ..words import language
 from .watching import note_watched
@@ -61,7 +61,9 @@ class Polls:
         if not _is_ours(environ.get("HTTP_HOST"), tuple(self.app.config["TRUSTED_HOSTS"])):
             return None
         cookie = parse_cookie(environ).get(self.app.config["SESSION_COOKIE_NAME"])
-        serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
+        serializer = Cookies().get_signing_serializer(self.app)
+        if serializer is None:
+            return None
         try:
             held = _held(serializer, cookie or "")
         except BadSignature:
@@ -92,7 +94,7 @@ class Held:
 
 
 @lru_cache(maxsize=4096)
-def _held(serializer: Serializer, cookie: str) -> Held:
+def _held(serializer: URLSafeTimedSerializer, cookie: str) -> Held:
     """Read a cookie; each is read once. Its age says nothing: the session's row has its own.
 
     Raises:

@@ -58,6 +58,10 @@ class AddressForm(Form):
     # the town that a postal code filled in: the next code replaces it, but nothing that was typed
     town = ""
 
+    def to_columns(self) -> dict[str, str]:
+        """Return the checked address as tables keep it: the postal code as seven digits."""
+        return {**self.data, "postal_code": (self.postal_code.data or "").replace("-", "")}
+
     def fill_in(self, town_before: str = "") -> object:
         """Fill in what the postal code tells; return what to say of it, if anything.
 

@@ -119,12 +119,35 @@ class PersonForm(Form):
         return {name: value for name, value in self.data.items() if name not in PASSWORDS}
 
 
-class RegistrationForm(PersonForm):
-    """ユーザー情報, 法人様情報, ゲートウェイ情報, 案件.
+class SheetProof:
+    """Make a form with a gateway's ID and password ask for the password only where it must.
 
     `proved_id` is the gateway whose sheet was proved in this draft: its password is not asked
     again.
     """
+
+    def __init__(self, *args: Any, proved_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.proved_id = proved_id
+
+    @property
+    def is_proved(self) -> bool:
+        """Tell whether the sheet of the gateway typed was proved already."""
+        typed = cast(Form, self)["gateway_id"].data
+        return bool(self.proved_id) and typed == self.proved_id
+
+    def validate_gateway_password(self, field: SecretField) -> None:
+        """Ask for the password unless this gateway's sheet was proved.
+
+        Raises:
+            StopValidation: It is missing.
+        """
+        if not self.is_proved:
+            Needed(_("ゲートウェイパスワードを入力してください。"))(cast(Form, self), field)
+
+
+class RegistrationForm(SheetProof, PersonForm):
+    """ユーザー情報, 法人様情報, ゲートウェイ情報, 案件."""
 
     company_name = TextField(
         _("法人名"),
@@ -171,24 +194,6 @@ class RegistrationForm(PersonForm):
     )
     site = FormField(AddressForm, _("設置先住所"), separator="_")
 
-    def __init__(self, *args: Any, proved_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.proved_id = proved_id
-
-    @property
-    def is_proved(self) -> bool:
-        """Tell whether the sheet of the gateway typed was proved already."""
-        return bool(self.proved_id) and self.gateway_id.data == self.proved_id
-
-    def validate_gateway_password(self, field: SecretField) -> None:
-        """Ask for the password unless this gateway's sheet was proved.
-
-        Raises:
-            StopValidation: It is missing.
-        """
-        if not self.is_proved:
-            Needed(_("ゲートウェイパスワードを入力してください。"))(self, field)
-
     def copy_address(self) -> None:
         """Take the customer's address for the site's."""
         self.address("site").process(data=self.address("home").data)
@@ -198,8 +203,7 @@ class RegistrationForm(PersonForm):
         data = self.typed()
         for name in ("email_again", "gateway_id"):
             del data[name]
-        home, site = data.pop("home"), data.pop("site")
+        del data["home"], data["site"]
+        home, site = self.address("home").to_columns(), self.address("site").to_columns()
         data["phone"] = normalise.phone_e164(data["phone"])
-        for address in (home, site):
-            address["postal_code"] = address["postal_code"].replace("-", "")
         return Entry(**data, **home, **{f"site_{name}": site[name] for name in site})
