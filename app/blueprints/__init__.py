@@ -17,6 +17,7 @@ NOUNS = (
     "manage",
     "gateways",
     "monitor",
+    "operator",
     "manual",
 )
 DEMO_NOUNS = ("dev", "dev_sheets")

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from app.blueprints.manage import COMING
 from app.transaction import transaction
-from tests.factories import CustomerFactory
+from tests.factories import CustomerFactory, OperatorFactory
 from tests.signing_in import sign_in
 
 
@@ -66,3 +66,11 @@ def test_newcomers_may_read_what_comes_for_them(client: FlaskClient, name: str) 
 
 def test_what_will_never_come_is_not_found(taro: FlaskClient) -> None:
     assert taro.get("/manage/coming/nonsense").status_code == 404
+
+
+def test_an_operators_menu_holds_nothing_of_a_households(app: Flask, client: FlaskClient) -> None:
+    with app.app_context(), transaction():
+        OperatorFactory(email="operator@example.org")
+    page = sign_in(client, "operator@example.org").get("/manage").get_data(as_text=True)
+    assert "メインメニュー" in page
+    assert "ゲートウェイの登録" not in page

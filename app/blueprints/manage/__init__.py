@@ -12,6 +12,12 @@ from ...extensions import login
 
 bp = Blueprint("manage", __name__, url_prefix="/manage")
 
+MENUS = {
+    "customer": "manage/menu.html",
+    "dealer": "dealers/menu.html",
+    "operator": "operator/menu.html",
+}
+
 
 @dataclass(frozen=True)
 class Coming:
@@ -50,8 +56,8 @@ COMING = {
 @bp.get("", strict_slashes=False)
 @login_required
 def menu() -> str:
-    """Show the main menu."""
-    return render_template("manage/menu.html")
+    """Show the main menu of who is signed in."""
+    return render_template(MENUS[current_user.role])
 
 
 @bp.get("/coming/<name>")

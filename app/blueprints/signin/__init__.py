@@ -75,6 +75,20 @@ def customers_only() -> None:
         raise NotFound
 
 
+def operators_only() -> ResponseReturnValue | None:
+    """Ask who is not signed in to do so; to everybody but operators the console does not exist.
+
+    Raises:
+        NotFound: Somebody else is signed in.
+    """
+    if not current_user.is_authenticated:
+        answer: ResponseReturnValue = login.unauthorized()
+        return answer
+    if current_user.role != "operator":
+        raise NotFound
+    return None
+
+
 def ask_to_sign_in() -> ResponseReturnValue:
     """Answer in place of a view that only who is signed in may see."""
     return outlived.turn_away() or views.show_again()

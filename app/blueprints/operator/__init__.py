@@ -1,0 +1,8 @@
+"""運営者: the console of those who run the service."""
+
+from flask import Blueprint
+
+from ..signin import operators_only
+
+bp = Blueprint("operator", __name__, url_prefix="/operator")
+bp.before_request(operators_only)
