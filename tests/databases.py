@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from flask_migrate import upgrade
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, TextClause, create_engine, text
 from sqlalchemy.engine import make_url
 
 from app import create_app
@@ -52,10 +52,32 @@ class Databases:
         return f"sqlite:///{folder / 'portal.db'}"
 
     def empty_postgresql(self) -> None:
-        """Empty every table."""
-        names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+        """Empty the tables that hold something; ids begin at 1 again.
+
+        To truncate all of them writes files anew for each: it took half the time of most tests.
+        """
         with self._engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            for name in connection.execute(self._filled).scalars().all():
+                connection.execute(text(f'DELETE FROM "{name}"'))
+            connection.execute(self._restarted)
+
+    @cached_property
+    def _filled(self) -> TextClause:
+        """Select the names of tables with rows, those first that others do not refer to."""
+        tables = reversed(Base.metadata.sorted_tables)
+        return text(
+            " UNION ALL ".join(
+                f"SELECT '{table.name}' WHERE EXISTS (SELECT 1 FROM \"{table.name}\")"
+                for table in tables
+            )
+        )
+
+    @cached_property
+    def _restarted(self) -> TextClause:
+        return text(
+            "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)"
+            " FROM pg_sequences WHERE last_value IS NOT NULL"
+        )
 
     @cached_property
     def _engine(self) -> Engine:

@@ -84,7 +84,10 @@ def test_what_is_shown_back_is_taken_unchanged(bare: Flask, text: str) -> None:
         assert again == once
 
 
-@pytest.mark.parametrize("text", ["\x00", "a" * 10_000, "😀", "\u202e", "�", "' or 1=1"])
+@pytest.mark.parametrize(
+    "text",
+    ["\x00", pytest.param("a" * 10_000, id="long"), "😀", "\u202e", "�", "' or 1=1"],
+)
 @pytest.mark.both_databases
 def test_rubbish_in_every_field_comes_back_as_a_page(
     app: Flask, client: FlaskClient, text: str

@@ -1,17 +1,21 @@
 """Journeys in a real browser against the whole running demo: web, workers, cron, mail, homes."""
 
 import email
+import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -32,20 +36,11 @@ READY_S = 60
 TILE_REFRESH_S = 2
 
 
-# first: xdist asks for the groups in this same hook
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as a browser test, and say what runs in one process.
-
-    A household's journey takes as long as all others that visit a demo: each half has a demo of its
-    own, so that the halves run side by side.
-    """
+    """Mark everything here as a browser test."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            visits = "demo" in getattr(item, "fixturenames", ())
-            half = "journey" if item.path.name == "test_journey.py" else "demo"
-            item.add_marker(pytest.mark.xdist_group(half if visits else "browser"))
 
 
 @dataclass
@@ -55,15 +50,13 @@ class Demo:
     url: str
     data_dir: Path
 
-    taken: list[str] = field(default_factory=list)
-
     def take_sample(self, *, within_s: float = 20) -> dict[str, str]:
         """Return an unregistered gateway, ID and password, that no other journey takes."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
             for sample in json.loads((self.data_dir / "demo" / "samples.json").read_text()):
-                if sample["id"] not in self.taken:
-                    self.taken.append(sample["id"])
+                with suppress(FileExistsError):
+                    (self.data_dir / f"taken-{sample['id']}").touch(exist_ok=False)
                     found: dict[str, str] = sample
                     return found
             time.sleep(0.2)
@@ -103,44 +96,90 @@ class Demo:
 
 
 @pytest.fixture(scope="package")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Start the demo as `make run` does, in a folder of its own."""
-    data_dir = tmp_path_factory.mktemp("demo")
-    port = free_port()
-    log = (data_dir / "run.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "demo"],
-        cwd=ROOT,
-        # homes and tiles are asked more often than a household needs: journeys wait for that
-        env={
-            **os.environ,
-            "PORT": str(port),
-            "DATA_DIR": str(data_dir),
-            "TILE_REFRESH_S": str(TILE_REFRESH_S),
-            "POLL_WATCHED_S": "1",
-        },
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    url = f"http://localhost:{port}"
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Demo]:
+    """Start the demo as `make run` does; all test processes of a run visit the same one."""
+    base = tmp_path_factory.getbasetemp()
+    data_dir = (base if worker_id == "master" else base.parent) / "demo-visited"
+    data_dir.mkdir(exist_ok=True)
+    visitor = data_dir / f"visitor-{worker_id}"
+    with locked(data_dir):
+        running = data_dir / "running.json"
+        if not running.exists():
+            running.write_text(json.dumps(start_demo(data_dir)))
+        visitor.touch()
+    told = json.loads(running.read_text())
     try:
-        wait_until_ready(url, process, data_dir / "run.log")
-        yield Demo(url, data_dir)
+        wait_until_ready(told["url"], told["pid"], data_dir / "run.log")
+        yield Demo(told["url"], data_dir)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        log.close()
+        with locked(data_dir):
+            visitor.unlink()
+            if not list(data_dir.glob("visitor-*")):
+                running.unlink()
+                end_demo(told["pid"])
 
 
-def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep the other test processes out meanwhile."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def start_demo(data_dir: Path) -> dict[str, Any]:
+    """Start the demo in a folder; return where it will answer, and which process it is."""
+    port = free_port()
+    with (data_dir / "run.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo"],
+            cwd=ROOT,
+            # homes and tiles are asked more often than a household needs: journeys wait for that
+            env={
+                **os.environ,
+                "PORT": str(port),
+                "DATA_DIR": str(data_dir),
+                "TILE_REFRESH_S": str(TILE_REFRESH_S),
+                "POLL_WATCHED_S": "1",
+            },
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return {"url": f"http://localhost:{port}", "pid": process.pid}
+
+
+def end_demo(pid: int) -> None:
+    """Stop the demo, whichever test process started it."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and is_alive(pid):
+        time.sleep(0.1)
+    if is_alive(pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended may wait for who started it to take note."""
+    with suppress(OSError):
+        state = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    with suppress(ChildProcessError):
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not Path("/proc/self/stat").exists()
+
+
+def wait_until_ready(url: str, pid: int, log: Path) -> None:
     """Wait until every part of the demo answers."""
     end = time.monotonic() + READY_S
     while time.monotonic() < end:
-        if process.poll() is not None:
+        if not is_alive(pid):
             raise AssertionError(f"the demo ended:\n{log.read_text()[-3000:]}")
         try:
             with urlopen(f"{url}/healthz/ready", timeout=2) as answer:
@@ -180,6 +219,23 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def broken_rules(page: Page) -> list[str]:
+    """Return which rules of accessibility a page breaks, and where.
+
+    Only what is broken comes back from the browser: to describe all that is well takes three times
+    as long as to look at it.
+    """
+    page.evaluate(AXE.read_text())
+    found: list[str] = page.evaluate(
+        """rules => axe
+            .run(document, {runOnly: rules, resultTypes: ["violations"], preload: false})
+            .then(({violations}) => violations.flatMap(rule => rule.nodes.map(
+                node => `${rule.id}: ${rule.help} — ${node.html.slice(0, 160)}`)))""",
+        RULES,
+    )
+    return found
+
+
 @dataclass
 class Visitor:
     """Somebody at a screen: opens pages and remembers what the browser complained about."""
@@ -196,19 +252,13 @@ class Visitor:
 
     def check_page(self) -> None:
         """Assert that the page breaks no rule of accessibility and never scrolls sideways."""
-        self.page.evaluate(AXE.read_text())
         # what animates in is measured once it stands
         self.page.evaluate(
             "() => Promise.all(document.getAnimations()"
             ".filter(one => one.effect.getTiming().iterations !== Infinity)"
             ".map(one => one.finished))"
         )
-        found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-        told = [
-            f"{rule['id']}: {rule['help']} — {node['html'][:160]}"
-            for rule in found["violations"]
-            for node in rule["nodes"]
-        ]
+        told = broken_rules(self.page)
         assert told == [], f"{self.page.url}\n" + "\n".join(told)
         wide = self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         assert not wide, f"{self.page.url} scrolls sideways"

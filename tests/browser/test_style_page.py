@@ -8,7 +8,7 @@ import pytest
 from flask import Flask, Response, render_template_string, request
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import AXE
+from tests.browser.conftest import broken_rules
 from tests.templates.style_page import PAGES, create_style_app, served
 
 LIVE = """
@@ -97,13 +97,7 @@ def test_every_page_is_accessible(
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     for name in PAGES:
         page.goto(f"{server.url}/{name}{query}")
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("() => axe.run()")
-        assert [
-            (rule["id"], node["html"][:120])
-            for rule in found["violations"]
-            for node in rule["nodes"]
-        ] == [], name
+        assert broken_rules(page) == [], name
 
 
 def test_no_page_scrolls_sideways(page: Page, server: Server) -> None:
