@@ -10,6 +10,7 @@ from ..config import Settings
 from ..domain import (
     dealer_registrations,
     drafts,
+    email_changes,
     installations,
     limits,
     passwords,
@@ -49,6 +50,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     )
     yield lambda: sessions.clear_old(now, longest=longest)
     yield lambda: passwords.clear_old(now)
+    yield lambda: email_changes.clear_old(now)
     yield lambda: limits.clear_old(now)
 
 

@@ -15,7 +15,7 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import OutboxMail, PasswordReset
+from app.models import EmailChange, OutboxMail, PasswordReset
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.factories import (
@@ -24,6 +24,7 @@ from tests.factories import (
     CustomerFactory,
     DealerFactory,
     DealerRegistrationFactory,
+    EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
     RegistrationFactory,
@@ -60,6 +61,12 @@ SUBJECTS = {
     "password_reset": ("【パスワード再設定のご案内】", "Set a new password"),
     "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
     "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
+    "email_change": ("【メールアドレス変更のご確認】", "Confirm your new mail address"),
+    "email_change_known_address": (
+        "【アカウント登録済みのお知らせ】",
+        "You already have an account",
+    ),
+    "email_changed": ("【メールアドレス変更のお知らせ】", "Your mail address was changed"),
 }
 NAMES_THE_GATEWAY = (
     "registration_provisional",
@@ -71,6 +78,7 @@ SINGLE_USE = {
     "registration_provisional": "registration",
     "dealer_provisional": "dealer-registration",
     "password_reset": "password-reset",
+    "email_change": "email-change",
 }
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
@@ -113,12 +121,14 @@ def queued(app: Flask) -> Callable[..., int]:
         )
         db.session.add(reset)
         db.session.flush()
+        change = EmailChangeFactory(account=account, completed_at=NOW)
         dealer = DealerFactory(name="日向 <太郎>", dealer_no=4017)
         refs = {
             "account": account.id,
             "registration": registration.id,
             "installation": installation.id,
             "reset": reset.id,
+            "email_change": change.id,
             "dealer": dealer.id,
         }
 
@@ -177,6 +187,7 @@ def change(app: Flask, mail_id: int, name: str, **values: object) -> None:
             "registration": RegistrationFactory._meta.model,
             "account": CustomerFactory._meta.model,
             "reset": PasswordReset,
+            "email_change": EmailChange,
             "dealer": DealerFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
         }[name]
