@@ -228,6 +228,18 @@ def email_changed(row: OutboxMail, desk: Desk) -> Words:
     }
 
 
+def account_closed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that the account is closed, to the address it had.
+
+    Raises:
+        Gone: The account is erased.
+    """
+    account = _find(Account, row.refs["account"])
+    if account.erased_at:
+        raise Gone("the account is erased")
+    return {"account": account, "url": desk.link("registration.start")}
+
+
 LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
     letter.__name__: letter
     for letter in (
@@ -246,6 +258,7 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         email_change,
         email_change_known_address,
         email_changed,
+        account_closed,
     )
 }
 

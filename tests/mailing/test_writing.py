@@ -67,6 +67,7 @@ SUBJECTS = {
         "You already have an account",
     ),
     "email_changed": ("【メールアドレス変更のお知らせ】", "Your mail address was changed"),
+    "account_closed": ("【退会完了のお知らせ】", "Your account is closed"),
 }
 NAMES_THE_GATEWAY = (
     "registration_provisional",
@@ -135,6 +136,14 @@ def queued(app: Flask) -> Callable[..., int]:
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:
         with app.app_context(), transaction():
             named = dict(refs)
+            if template == "account_closed":
+                named["account"] = CustomerFactory(
+                    family_name="日向",
+                    given_name="<太郎>",
+                    email="closed-7@invalid",
+                    former_email="taro@example.org",
+                    closed_at=NOW,
+                ).id
             if template == "dealer_provisional":
                 named["registration"] = DealerRegistrationFactory(
                     family_name="日向", given_name="<太郎>", name="日向 & 家", created_at=NOW
@@ -348,7 +357,36 @@ def test_a_reset_that_is_over_gets_no_mail(
     assert reason in why_not_written(app, settings, mail_id)
 
 
-NO_ACCOUNT = {"registration_provisional", "dealer_provisional", "dealer_approved"}
+@pytest.mark.parametrize(
+    ("changes", "reason"), [({"ended_at": NOW}, "used"), ({"expires_at": NOW}, "expired")]
+)
+def test_a_change_of_address_that_is_over_gets_no_mail(
+    app: Flask,
+    settings: Settings,
+    queued: Callable[..., int],
+    changes: dict[str, datetime],
+    reason: str,
+) -> None:
+    mail_id = queued("email_change")
+    change(app, mail_id, "email_change", **changes)
+    assert reason in why_not_written(app, settings, mail_id)
+
+
+def test_an_erased_account_gets_no_mail_that_it_is_closed(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("account_closed")
+    change(app, mail_id, "account", erased_at=NOW)
+    assert why_not_written(app, settings, mail_id) == "the account is erased"
+
+
+NO_ACCOUNT = {
+    "registration_provisional",
+    "dealer_provisional",
+    "dealer_approved",
+    # it is what this one tells
+    "account_closed",
+}
 
 
 @pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in NO_ACCOUNT])

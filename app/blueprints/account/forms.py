@@ -1,6 +1,6 @@
 """The forms of one's own account."""
 
-from wtforms import Field, PasswordField, ValidationError
+from wtforms import BooleanField, Field, PasswordField, ValidationError
 from wtforms.validators import InputRequired
 
 from ...extensions import lazy_gettext as _
@@ -35,3 +35,12 @@ class EmailForm(PresentPassword, Form):
         """
         if field.data != self["email"].data:
             raise ValidationError(_("上のメールアドレスと異なります。どちらかをご確認ください。"))
+
+
+class ClosingForm(PresentPassword, Form):
+    """The present password, and that one has read what will happen."""
+
+    understood = BooleanField(
+        _("上の内容を確認し、退会します"),
+        [InputRequired(_("内容をご確認のうえ、チェックを入れてください。"))],
+    )
