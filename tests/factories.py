@@ -20,6 +20,7 @@ from app.models import (
     Account,
     Dealer,
     DealerRegistration,
+    EmailChange,
     Gateway,
     Installation,
     PowerConditioner,
@@ -118,6 +119,20 @@ class OperatorFactory(AccountFactory):
     given_name = "一郎"
     family_kana = "スズキ"
     given_kana = "イチロウ"
+
+
+class EmailChangeFactory(Row):
+    """A request to change a mail address, whose URL is good for long."""
+
+    class Meta:
+        model = EmailChange
+
+    account = factory.SubFactory(CustomerFactory)
+    old_email = "before@example.org"
+    new_email = factory.Sequence(lambda n: f"new{n}@example.org")
+    url_nonce = factory.LazyFunction(tokens.new_token)
+    created_at = LONG_AGO
+    expires_at = LONG_AGO + timedelta(days=365)
 
 
 class GatewayFactory(Row):

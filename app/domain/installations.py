@@ -14,7 +14,7 @@ from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet
 from ..models.addresses import PostalAddress
 from . import audit, drafts, gateways, mail, sheets
 from .clearing import AT_ONCE
-from .errors import Rejected
+from .errors import NotFound, Rejected
 from .paging import Page, paged
 from .provisional import DraftChanged
 
@@ -91,6 +91,7 @@ def open_installation(
 
     Raises:
         GatewayTaken: Somebody else was first.
+        NotFound: The account was closed meanwhile.
     """
     installation = Installation(
         gateway_id=gateway_id,
@@ -105,6 +106,10 @@ def open_installation(
         db.session.flush()
     except IntegrityError as error:
         raise GatewayTaken from error
+    # the new row refers to the account: whoever is closing it was waited for, and is seen now
+    is_closed = select(Account.closed_at).where(Account.id == account_id)
+    if db.session.scalar(is_closed) is not None:
+        raise NotFound
     return installation
 
 
@@ -163,7 +168,7 @@ def claim(
         now=now,
     )
     _tell("gateway_added", installation, account, now)
-    _record("gateway.claimed", installation, account, network_address, now)
+    record("gateway.claimed", installation, account, network_address, now)
 
 
 def edit_site(
@@ -182,7 +187,7 @@ def edit_site(
     for name, value in after.items():
         setattr(installation, name, value)
     changed = [name for name in SITE_COLUMNS if before[name] != after[name]]
-    _record("site.edited", installation, actor, network_address, now, changed=changed)
+    record("site.edited", installation, actor, network_address, now, changed=changed)
 
 
 def remove(actor: Account, public_id: str, *, network_address: str, now: datetime) -> None:
@@ -192,6 +197,29 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
         NotFound: There is no such gateway, or none of the actor's (any more).
     """
     installation = gateways.get_visible(actor, public_id)
+    if not close(installation, now):
+        return
+    _tell("gateway_removed", installation, actor, now)
+    record("gateway.removed", installation, actor, network_address, now)
+
+
+def remove_all(account: Account, *, actor: Account, network_address: str, now: datetime) -> int:
+    """Close every installation of an account that is being closed; return how many."""
+    still_open = (
+        select(Installation)
+        .where(Installation.account_id == account.id, Installation.closed_at.is_(None))
+        .order_by(Installation.id)
+    )
+    closed = 0
+    for installation in db.session.scalars(still_open).all():
+        if close(installation, now):
+            record("gateway.removed", installation, actor, network_address, now)
+            closed += 1
+    return closed
+
+
+def close(installation: Installation, now: datetime) -> bool:
+    """Close an installation; tell whether it was open. There is no other way in which one ends."""
     closed = db.session.execute(
         update(Installation)
         .where(Installation.id == installation.id, Installation.closed_at.is_(None))
@@ -199,10 +227,7 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
         .execution_options(synchronize_session=False)
     )
     assert isinstance(closed, CursorResult)
-    if closed.rowcount != 1:
-        return
-    _tell("gateway_removed", installation, actor, now)
-    _record("gateway.removed", installation, actor, network_address, now)
+    return closed.rowcount == 1
 
 
 def erase_addresses(now: datetime, *, keep_days: int) -> int:
@@ -248,7 +273,7 @@ def _tell(template: str, installation: Installation, account: Account, now: date
     )
 
 
-def _record(
+def record(
     action: str,
     installation: Installation,
     actor: Account,
@@ -256,6 +281,7 @@ def _record(
     now: datetime,
     **detail: object,
 ) -> None:
+    """Write into the audit log what became of an installation."""
     audit.record(
         action,
         actor_id=actor.id,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
-from ..models import Account, PasswordReset, Session
+from ..models import Account, EmailChange, PasswordReset, Session
 from . import accounts, audit, limits, mail, sessions, tokens
 from .clearing import delete_some
 from .errors import Rejected
@@ -114,15 +114,30 @@ def change(
         WrongPassword: `current` is not the present one.
         WeakPassword: The rule does not allow the new one.
         CommonPassword: The new one is too common.
+        WrongCredentials: It was changed, or the account locked or closed, meanwhile.
     """
     account = session.account
-    if not hasher.verify(account.password_hash, current[: accounts.LONGEST_TYPED]):
-        raise WrongPassword
+    prove_again(account, current, network_address=network_address)
     check(new, rule=rule)
-    limits.forgive(CHANGE, [f"address:{network_address}"])
-    limits.clear(CHANGE, [accounts.limit_subject(account.email)])
     _set(account, new, network_address=network_address, now=now)
     sessions.end_all(account, now, but=session)
+
+
+def prove_again(account: Account, current: str, *, network_address: str) -> None:
+    """Verify that who is signed in knows the present password; the account's row is then locked.
+
+    The caller has counted the attempt (`limits.spend` as `CHANGE`); this takes it back.
+
+    Raises:
+        WrongPassword: `current` is not the present one.
+        WrongCredentials: It was changed, or the account locked or closed, meanwhile.
+    """
+    proved = account.password_hash
+    if not hasher.verify(proved, current[: accounts.LONGEST_TYPED]):
+        raise WrongPassword
+    limits.forgive(CHANGE, [f"address:{network_address}"])
+    limits.clear(CHANGE, [accounts.limit_subject(account.email)])
+    accounts.hold(account, proved)
 
 
 def request_reset(email: str, *, hours: int, now: datetime) -> None:
@@ -220,16 +235,24 @@ def clear_old(now: datetime) -> int:
     return delete_some(PasswordReset, PasswordReset.expires_at <= now - timedelta(days=7))
 
 
+def end_urls(account: Account, now: datetime) -> None:
+    """End every mailed URL that would set another password or mail address."""
+    for statement in (
+        update(PasswordReset)
+        .where(PasswordReset.account_id == account.id, PasswordReset.used_at.is_(None))
+        .values(used_at=now),
+        update(EmailChange)
+        .where(EmailChange.account_id == account.id, EmailChange.ended_at.is_(None))
+        .values(ended_at=now),
+    ):
+        db.session.execute(statement.execution_options(synchronize_session=False))
+
+
 def _set(account: Account, new: str, *, network_address: str, now: datetime) -> None:
     """Keep the new password, end every URL that would set another, and tell the owner."""
     account.password_hash = hasher.hash(new)
     account.password_changed_at = now
-    db.session.execute(
-        update(PasswordReset)
-        .where(PasswordReset.account_id == account.id, PasswordReset.used_at.is_(None))
-        .values(used_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    end_urls(account, now)
     audit.record(
         "password_changed",
         actor_id=account.id,

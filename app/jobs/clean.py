@@ -8,8 +8,10 @@ from flask import current_app
 from .. import clock
 from ..config import Settings
 from ..domain import (
+    closing,
     dealer_registrations,
     drafts,
+    email_changes,
     installations,
     limits,
     passwords,
@@ -26,7 +28,8 @@ Step = Callable[[], int]
 def clear_expired() -> None:
     """Delete drafts after a day, and registrations 30 days after they expired or were superseded.
 
-    With them go the addresses of installations that ended long ago; and sessions, requests for
+    With them go the addresses of installations that ended long ago, and what accounts that were
+    closed long ago held of a person; and sessions, requests for
     passwords and counts of failures that are long over. At least once: a second run finds nothing
     left to do.
     """
@@ -44,11 +47,13 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: dealer_registrations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)
+    yield lambda: closing.erase_some(now, keep_days=settings.erase_after_days)
     longest = timedelta(
         days=max(settings.session_max_days_customer, settings.session_max_days_staff)
     )
     yield lambda: sessions.clear_old(now, longest=longest)
     yield lambda: passwords.clear_old(now)
+    yield lambda: email_changes.clear_old(now)
     yield lambda: limits.clear_old(now)
 
 

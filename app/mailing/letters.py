@@ -13,6 +13,7 @@ from ..models import (
     Account,
     Dealer,
     DealerRegistration,
+    EmailChange,
     Installation,
     OutboxMail,
     PasswordReset,
@@ -186,6 +187,59 @@ def password_changed(row: OutboxMail, desk: Desk) -> Words:
     }
 
 
+def email_change(row: OutboxMail, desk: Desk) -> Words:
+    """Give the new address the single-use URL that makes it the account's.
+
+    Raises:
+        Gone: The request is erased, used, replaced or expired, or the account closed.
+    """
+    change = _find(EmailChange, row.refs["email_change"])
+    if change.ended_at:
+        raise Gone("the URL is used, or a newer one replaced it")
+    if change.expires_at <= desk.now:
+        raise Gone("the URL has expired")
+    signed = desk.sign("email-change", change.id, change.url_nonce)
+    return {
+        "account": _open_account(change.account_id),
+        "change": change,
+        "url": desk.link("account.confirm_email", signed=signed),
+    }
+
+
+def email_change_known_address(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the owner of an account that another one wanted to have its address.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return registration_known_address(row, desk)
+
+
+def email_changed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the old address that it is the account's no longer, and what to do about that.
+
+    Raises:
+        Gone: The request is erased, or the account closed.
+    """
+    return {
+        "account": _open_account(row.refs["account"]),
+        "change": _find(EmailChange, row.refs["email_change"]),
+        "url": desk.link("signin.login"),
+    }
+
+
+def account_closed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that the account is closed, to the address it had.
+
+    Raises:
+        Gone: The account is erased.
+    """
+    account = _find(Account, row.refs["account"])
+    if account.erased_at:
+        raise Gone("the account is erased")
+    return {"account": account, "url": desk.link("registration.start")}
+
+
 LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
     letter.__name__: letter
     for letter in (
@@ -201,6 +255,10 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         password_reset,
         forgotten_id,
         password_changed,
+        email_change,
+        email_change_known_address,
+        email_changed,
+        account_closed,
     )
 }
 

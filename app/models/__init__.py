@@ -3,6 +3,7 @@
 from .accounts import Account
 from .audit import AuditEntry
 from .dealers import Dealer, DealerRegistration
+from .email_changes import EmailChange
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
 from .installations import Installation
@@ -22,6 +23,7 @@ __all__ = [
     "Consent",
     "Dealer",
     "DealerRegistration",
+    "EmailChange",
     "FailureCount",
     "Gateway",
     "Heartbeat",

@@ -34,6 +34,9 @@ class Account(Person, PostalAddress, Model):
     password_changed_at: Mapped[datetime]
     locked_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    # closing frees the mail address at once and keeps it here until the account is erased
+    former_email: Mapped[str | None] = mapped_column(String(254))
+    erased_at: Mapped[datetime | None]
 
     dealer: Mapped[Dealer | None] = relationship()
 

@@ -15,7 +15,7 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import OutboxMail, PasswordReset
+from app.models import EmailChange, OutboxMail, PasswordReset
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.factories import (
@@ -24,6 +24,7 @@ from tests.factories import (
     CustomerFactory,
     DealerFactory,
     DealerRegistrationFactory,
+    EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
     RegistrationFactory,
@@ -60,6 +61,13 @@ SUBJECTS = {
     "password_reset": ("【パスワード再設定のご案内】", "Set a new password"),
     "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
     "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
+    "email_change": ("【メールアドレス変更のご確認】", "Confirm your new mail address"),
+    "email_change_known_address": (
+        "【アカウント登録済みのお知らせ】",
+        "You already have an account",
+    ),
+    "email_changed": ("【メールアドレス変更のお知らせ】", "Your mail address was changed"),
+    "account_closed": ("【退会完了のお知らせ】", "Your account is closed"),
 }
 NAMES_THE_GATEWAY = (
     "registration_provisional",
@@ -71,6 +79,7 @@ SINGLE_USE = {
     "registration_provisional": "registration",
     "dealer_provisional": "dealer-registration",
     "password_reset": "password-reset",
+    "email_change": "email-change",
 }
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
@@ -113,18 +122,28 @@ def queued(app: Flask) -> Callable[..., int]:
         )
         db.session.add(reset)
         db.session.flush()
+        change = EmailChangeFactory(account=account, completed_at=NOW)
         dealer = DealerFactory(name="日向 <太郎>", dealer_no=4017)
         refs = {
             "account": account.id,
             "registration": registration.id,
             "installation": installation.id,
             "reset": reset.id,
+            "email_change": change.id,
             "dealer": dealer.id,
         }
 
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:
         with app.app_context(), transaction():
             named = dict(refs)
+            if template == "account_closed":
+                named["account"] = CustomerFactory(
+                    family_name="日向",
+                    given_name="<太郎>",
+                    email="closed-7@invalid",
+                    former_email="taro@example.org",
+                    closed_at=NOW,
+                ).id
             if template == "dealer_provisional":
                 named["registration"] = DealerRegistrationFactory(
                     family_name="日向", given_name="<太郎>", name="日向 & 家", created_at=NOW
@@ -177,6 +196,7 @@ def change(app: Flask, mail_id: int, name: str, **values: object) -> None:
             "registration": RegistrationFactory._meta.model,
             "account": CustomerFactory._meta.model,
             "reset": PasswordReset,
+            "email_change": EmailChange,
             "dealer": DealerFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
         }[name]
@@ -337,7 +357,36 @@ def test_a_reset_that_is_over_gets_no_mail(
     assert reason in why_not_written(app, settings, mail_id)
 
 
-NO_ACCOUNT = {"registration_provisional", "dealer_provisional", "dealer_approved"}
+@pytest.mark.parametrize(
+    ("changes", "reason"), [({"ended_at": NOW}, "used"), ({"expires_at": NOW}, "expired")]
+)
+def test_a_change_of_address_that_is_over_gets_no_mail(
+    app: Flask,
+    settings: Settings,
+    queued: Callable[..., int],
+    changes: dict[str, datetime],
+    reason: str,
+) -> None:
+    mail_id = queued("email_change")
+    change(app, mail_id, "email_change", **changes)
+    assert reason in why_not_written(app, settings, mail_id)
+
+
+def test_an_erased_account_gets_no_mail_that_it_is_closed(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("account_closed")
+    change(app, mail_id, "account", erased_at=NOW)
+    assert why_not_written(app, settings, mail_id) == "the account is erased"
+
+
+NO_ACCOUNT = {
+    "registration_provisional",
+    "dealer_provisional",
+    "dealer_approved",
+    # it is what this one tells
+    "account_closed",
+}
 
 
 @pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in NO_ACCOUNT])

@@ -1,15 +1,46 @@
 """The forms of one's own account."""
 
-from wtforms import PasswordField
+from wtforms import BooleanField, Field, PasswordField, ValidationError
 from wtforms.validators import InputRequired
 
 from ...extensions import lazy_gettext as _
+from ..forms import Form
+from ..registration.forms import RegistrationForm
 from ..signin.forms import NewPasswordForm
 
 
-class PasswordForm(NewPasswordForm):
-    """The present password, and a new one twice."""
+class PresentPassword:
+    """Ask for the present password again, before what cannot be taken back."""
 
     current_password = PasswordField(
         _("現在のパスワード"), [InputRequired(_("現在のパスワードを入力してください。"))]
+    )
+
+
+class PasswordForm(PresentPassword, NewPasswordForm):
+    """The present password, and a new one twice."""
+
+
+class EmailForm(PresentPassword, Form):
+    """A new mail address, twice, and the present password."""
+
+    email = RegistrationForm.email
+    email_again = RegistrationForm.email_again
+
+    def validate_email_again(self, field: Field) -> None:
+        """Compare the two addresses.
+
+        Raises:
+            ValidationError: They differ.
+        """
+        if field.data != self["email"].data:
+            raise ValidationError(_("上のメールアドレスと異なります。どちらかをご確認ください。"))
+
+
+class ClosingForm(PresentPassword, Form):
+    """The present password, and that one has read what will happen."""
+
+    understood = BooleanField(
+        _("上の内容を確認し、退会します"),
+        [InputRequired(_("内容をご確認のうえ、チェックを入れてください。"))],
     )

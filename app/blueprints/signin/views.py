@@ -47,7 +47,7 @@ def logout() -> Response:
     with transaction():
         sessions.end(g.signed_in, clock.now())
     logout_user()
-    _start_anew("language", KNOWN_BROWSER)
+    start_anew("language", KNOWN_BROWSER)
     flash(_("ログアウトしました。"), "success")
     return redirect(page, code=303)
 
@@ -107,7 +107,7 @@ def _begin(face: Face, form: SignInForm) -> Response:
         # held: it carries the token, and the commit would let go of it
         account = signed_in.account
     # a new cookie: nothing that was set before may work for who is signed in
-    _start_anew(*KEPT)
+    start_anew(*KEPT)
     know_browser(form.typed("email"))
     login_user(account)
     if kept_for:
@@ -143,7 +143,7 @@ def _face_of(page: str) -> Face:
     return "monitor" if f"{page.partition('?')[0]}/".startswith(f"{home}/") else "manage"
 
 
-def _start_anew(*kept: str) -> None:
+def start_anew(*kept: str) -> None:
     """Empty the cookie but for the names given."""
     stays = {name: session[name] for name in kept if name in session}
     session.clear()
