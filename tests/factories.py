@@ -19,10 +19,12 @@ from app.extensions import db, hasher
 from app.models import (
     Account,
     Dealer,
+    DealerInvitation,
     DealerRegistration,
     EmailChange,
     Gateway,
     Installation,
+    MaintenanceContact,
     PowerConditioner,
     Registration,
     Sheet,
@@ -227,6 +229,41 @@ class DealerRegistrationFactory(PersonRow):
     email = factory.Sequence(lambda n: f"newdealer{n}@example.org")
     language = "ja"
     network_address = "192.0.2.1"
+    created_at = LONG_AGO
+    url_nonce = factory.LazyFunction(tokens.new_token)
+    expires_at = factory.LazyAttribute(lambda row: row.created_at + timedelta(days=7))
+
+
+class DealerInvitationFactory(PersonRow):
+    """An invitation whose URL is good for seven days from `created_at`; `phone` is the dealer's."""
+
+    class Meta:
+        model = DealerInvitation
+        exclude = ("postal_code", "prefecture", "city", "street", "building")
+
+    dealer = factory.SubFactory(DealerFactory)
+    phone = factory.SelfAttribute("dealer.phone")
+    invited_by_id = factory.LazyAttribute(
+        lambda row: DealerPersonFactory(dealer=row.dealer, is_dealer_admin=True).id
+    )
+    email = factory.Sequence(lambda n: f"colleague{n}@example.org")
+    language = "ja"
+    network_address = "192.0.2.1"
+    created_at = LONG_AGO
+    url_nonce = factory.LazyFunction(tokens.new_token)
+    expires_at = factory.LazyAttribute(lambda row: row.created_at + timedelta(days=7))
+
+
+class MaintenanceContactFactory(Row):
+    """A contact who has not confirmed yet."""
+
+    class Meta:
+        model = MaintenanceContact
+
+    dealer = factory.SubFactory(DealerFactory)
+    name = "保守センター"
+    email = factory.Sequence(lambda n: f"contact{n}@example.org")
+    language = "ja"
     created_at = LONG_AGO
     url_nonce = factory.LazyFunction(tokens.new_token)
     expires_at = factory.LazyAttribute(lambda row: row.created_at + timedelta(days=7))

@@ -42,8 +42,17 @@ def close(account: Account, current: str, *, network_address: str, now: datetime
     end(account, actor=account, network_address=network_address, now=now)
 
 
-def end(account: Account, *, actor: Account, network_address: str, now: datetime) -> None:
+def end(
+    account: Account,
+    *,
+    actor: Account,
+    network_address: str,
+    now: datetime,
+    letter: str = "account_closed",
+) -> None:
     """Close an account whose row is locked: no gateway, no session and no URL of it outlives this.
+
+    `letter` tells whose account it was.
 
     The mail address is free at once for a new registration; the account keeps it elsewhere until
     it is erased.
@@ -68,7 +77,7 @@ def end(account: Account, *, actor: Account, network_address: str, now: datetime
         gateways=gateways,
     )
     mail.queue(
-        "account_closed",
+        letter,
         account.former_email,
         key=f"account-closed-{account.id}",
         language=account.language,

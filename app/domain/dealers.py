@@ -39,6 +39,19 @@ def find(dealer_id: int | None) -> Dealer | None:
     return db.session.get(Dealer, dealer_id) if dealer_id else None
 
 
+def hold(dealer: Dealer) -> None:
+    """Lock a dealer's row until the transaction ends: who changes its lists takes turns.
+
+    Written, not only selected: SQLite knows no other lock.
+    """
+    db.session.execute(
+        update(Dealer)
+        .where(Dealer.id == dealer.id)
+        .values(name=Dealer.name)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def list_waiting() -> list[Dealer]:
     """Return the dealers that wait for approval, longest first."""
     waiting = select(Dealer).where(Dealer.approved_at.is_(None), Dealer.closed_at.is_(None))

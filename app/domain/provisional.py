@@ -156,9 +156,16 @@ def renew(
 
 
 def make_account(
-    registration: Any, *, role: str, password_hash: str, language: str, now: datetime, **more: Any
+    registration: Any,
+    *,
+    role: str,
+    password_hash: str,
+    language: str,
+    now: datetime,
+    address: PostalAddress | None = None,
+    **more: Any,
 ) -> Account:
-    """Make the account of whoever registered.
+    """Make the account of whoever registered, at the registration's address or at `address`.
 
     Raises:
         AddressTaken: The mail address became an account meanwhile.
@@ -171,8 +178,9 @@ def make_account(
         created_at=now,
         password_changed_at=now,
         **{
-            name: getattr(registration, name)
-            for name in (*columns(Person), *columns(PostalAddress))
+            name: getattr(kept, name)
+            for kept, mixin in ((registration, Person), (address or registration, PostalAddress))
+            for name in columns(mixin)
         },
         **more,
     )

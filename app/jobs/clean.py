@@ -9,11 +9,13 @@ from .. import clock
 from ..config import Settings
 from ..domain import (
     closing,
+    dealer_people,
     dealer_registrations,
     drafts,
     email_changes,
     installations,
     limits,
+    maintenance_contacts,
     passwords,
     registrations,
     sessions,
@@ -46,6 +48,8 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: drafts.clear_old(now, keep_hours=settings.draft_keep_hours)
     yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: dealer_registrations.clear_old(now, keep_days=settings.registration_keep_days)
+    yield lambda: dealer_people.clear_old(now, keep_days=settings.registration_keep_days)
+    yield lambda: maintenance_contacts.clear_old(now)
     yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)
     yield lambda: closing.erase_some(now, keep_days=settings.erase_after_days)
     longest = timedelta(

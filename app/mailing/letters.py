@@ -12,9 +12,11 @@ from ..extensions import Model, db
 from ..models import (
     Account,
     Dealer,
+    DealerInvitation,
     DealerRegistration,
     EmailChange,
     Installation,
+    MaintenanceContact,
     OutboxMail,
     PasswordReset,
     Registration,
@@ -22,7 +24,7 @@ from ..models import (
 
 Words = Mapping[str, Any]
 Row = TypeVar("Row", bound=Model)
-Claim = TypeVar("Claim", Registration, DealerRegistration)
+Claim = TypeVar("Claim", Registration, DealerRegistration, DealerInvitation)
 
 
 class Gone(Exception):
@@ -127,10 +129,7 @@ def dealer_approved(row: OutboxMail, desk: Desk) -> Words:
     Raises:
         Gone: The dealer is closed.
     """
-    dealer = _find(Dealer, row.refs["dealer"])
-    if dealer.closed_at:
-        raise Gone("the dealer is closed")
-    return {"dealer": dealer, "url": desk.link("dealers.show")}
+    return {"dealer": _open_dealer(row.refs["dealer"]), "url": desk.link("dealers.show")}
 
 
 def dealer_known_address(row: OutboxMail, desk: Desk) -> Words:
@@ -140,6 +139,50 @@ def dealer_known_address(row: OutboxMail, desk: Desk) -> Words:
         Gone: The account is closed.
     """
     return registration_known_address(row, desk)
+
+
+def dealer_invitation(row: OutboxMail, desk: Desk) -> Words:
+    """Ask somebody whom a dealer invited to set a password at the single-use URL.
+
+    Raises:
+        Gone: The invitation is erased, accepted, withdrawn or expired, or the dealer closed.
+    """
+    invitation = _open_registration(DealerInvitation, row, desk)
+    signed = desk.sign("dealer-invitation", invitation.id, invitation.url_nonce)
+    return {
+        "registration": invitation,
+        "dealer": _open_dealer(invitation.dealer_id),
+        "url": desk.link("activation.open", signed=signed),
+    }
+
+
+def dealer_person_removed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell somebody that they sign in for the dealer no more.
+
+    Raises:
+        Gone: The account is erased.
+    """
+    account = _find(Account, row.refs["account"])
+    if account.erased_at:
+        raise Gone("the account is erased")
+    return {"account": account, "dealer": account.dealer}
+
+
+def maintenance_contact(row: OutboxMail, desk: Desk) -> Words:
+    """Ask somebody whether to be told when a system fails.
+
+    Raises:
+        Gone: The contact was taken off the list, or has answered, or the dealer is closed.
+    """
+    contact = _find(MaintenanceContact, row.refs["contact"])
+    if contact.confirmed_at:
+        raise Gone("the address is confirmed")
+    signed = desk.sign("maintenance-contact", contact.id, contact.url_nonce)
+    return {
+        "contact": contact,
+        "dealer": _open_dealer(contact.dealer_id),
+        "url": desk.link("dealers.confirm_contact", signed=signed),
+    }
 
 
 def password_reset(row: OutboxMail, desk: Desk) -> Words:
@@ -252,6 +295,9 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         dealer_complete,
         dealer_approved,
         dealer_known_address,
+        dealer_invitation,
+        dealer_person_removed,
+        maintenance_contact,
         password_reset,
         forgotten_id,
         password_changed,
@@ -268,6 +314,13 @@ def _find(model: type[Row], row_id: int) -> Row:
     if found is None:
         raise Gone(f"{model.__name__} {row_id} is erased")
     return found
+
+
+def _open_dealer(dealer_id: int) -> Dealer:
+    dealer = _find(Dealer, dealer_id)
+    if dealer.closed_at:
+        raise Gone("the dealer is closed")
+    return dealer
 
 
 def _open_registration(model: type[Claim], row: OutboxMail, desk: Desk) -> Claim:

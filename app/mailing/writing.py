@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.policy import SMTP
 from email.utils import quote
 from pathlib import Path
 from re import compile as regex
@@ -52,7 +53,7 @@ def write(
         jinja2.TemplateError: The template is wrong.
     """
     letter = compose(row, settings, now=now, sign=sign)
-    message = Message(
+    message = Folded(
         subject=letter.subject,
         recipients=[mailbox(row.to)],
         body=letter.text,
@@ -66,6 +67,19 @@ def write(
     domain = settings.mail_from.rpartition("@")[2]
     message.msgId = f"<outbox-{row.id}-{row.created_at:%Y%m%d%H%M%S%f}@{domain}>"
     return message
+
+
+class Folded(Message):
+    """Leave headers folded as they were encoded.
+
+    What folds them a second time loses a space that stands between two encoded words.
+    """
+
+    def _message(self) -> Any:
+        """Return the mail with a policy that folds nothing."""
+        message = super()._message()
+        message.policy = SMTP.clone(refold_source="none")
+        return message
 
 
 def compose(

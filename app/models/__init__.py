@@ -2,6 +2,7 @@
 
 from .accounts import Account
 from .audit import AuditEntry
+from .dealer_people import DealerInvitation, MaintenanceContact
 from .dealers import Dealer, DealerRegistration
 from .email_changes import EmailChange
 from .gateways import Gateway, PowerConditioner, Sheet
@@ -22,6 +23,7 @@ __all__ = [
     "ClaimAttempt",
     "Consent",
     "Dealer",
+    "DealerInvitation",
     "DealerRegistration",
     "EmailChange",
     "FailureCount",
@@ -29,6 +31,7 @@ __all__ = [
     "Heartbeat",
     "Installation",
     "Latest",
+    "MaintenanceContact",
     "OutboxMail",
     "PasswordReset",
     "PollState",

@@ -1,9 +1,6 @@
 """Dealers: registered once, whole, and approved once."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -36,6 +33,7 @@ from tests.factories import (
     DealerRegistrationFactory,
     TermsVersionFactory,
 )
+from tests.racing import race
 
 NOW = LONG_AGO + timedelta(days=1)
 SECRET = "a secret for tests"
@@ -225,23 +223,6 @@ def test_neither_wizard_finds_the_others_draft(app: Flask) -> None:
         assert drafts.find(token, NOW, keep_hours=24, kind="dealer")
         assert drafts.find(token, NOW, keep_hours=24) is None
         assert drafts.renew_token(token, NOW, keep_hours=24) is None
-
-
-def race(app: Flask, *attempts: Callable[[], int]) -> list[object]:
-    """Run the attempts at the same moment; return each one's result or refusal."""
-    barrier = Barrier(len(attempts))
-
-    def run(attempt: Callable[[], int]) -> object:
-        with app.app_context():
-            db.session.execute(select(1))
-            barrier.wait(timeout=10)
-            try:
-                return attempt()
-            except Rejected as refusal:
-                return type(refusal)
-
-    with ThreadPoolExecutor(len(attempts)) as pool:
-        return list(pool.map(run, attempts))
 
 
 @pytest.mark.parametrize("_again", range(3))

@@ -15,7 +15,7 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import EmailChange, OutboxMail, PasswordReset
+from app.models import Dealer, EmailChange, OutboxMail, PasswordReset
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.factories import (
@@ -23,10 +23,13 @@ from tests.factories import (
     SHEET_PASSWORD,
     CustomerFactory,
     DealerFactory,
+    DealerInvitationFactory,
+    DealerPersonFactory,
     DealerRegistrationFactory,
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
+    MaintenanceContactFactory,
     RegistrationFactory,
     SheetFactory,
 )
@@ -58,6 +61,15 @@ SUBJECTS = {
     "dealer_complete": ("【販売店アカウント本登録完了のお知らせ】", "Your dealer account is ready"),
     "dealer_approved": ("【販売店ID発行のお知らせ】", "Your dealer ID"),
     "dealer_known_address": ("【アカウント登録済みのお知らせ】", "You already have an account"),
+    "dealer_invitation": ("【ご利用への招待】日向 <太郎>", "You are invited by 日向 <太郎>"),
+    "dealer_person_removed": (
+        "【ご利用終了のお知らせ】日向 <太郎>",
+        "You no longer sign in for 日向 <太郎>",
+    ),
+    "maintenance_contact": (
+        "【保守担当者のメールアドレスの確認】日向 <太郎>",
+        "Confirm your address as a maintenance contact of 日向 <太郎>",
+    ),
     "password_reset": ("【パスワード再設定のご案内】", "Set a new password"),
     "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
     "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
@@ -131,6 +143,9 @@ def queued(app: Flask) -> Callable[..., int]:
             "reset": reset.id,
             "email_change": change.id,
             "dealer": dealer.id,
+            "contact": MaintenanceContactFactory(
+                dealer=dealer, name="日向 <太郎>", created_at=NOW
+            ).id,
         }
 
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:
@@ -147,6 +162,21 @@ def queued(app: Flask) -> Callable[..., int]:
             if template == "dealer_provisional":
                 named["registration"] = DealerRegistrationFactory(
                     family_name="日向", given_name="<太郎>", name="日向 & 家", created_at=NOW
+                ).id
+            if template == "dealer_invitation":
+                named["registration"] = DealerInvitationFactory(
+                    dealer=db.session.get(Dealer, refs["dealer"]),
+                    family_name="日向",
+                    given_name="<太郎>",
+                    created_at=NOW,
+                ).id
+            if template == "dealer_person_removed":
+                named["account"] = DealerPersonFactory(
+                    dealer=db.session.get(Dealer, refs["dealer"]),
+                    family_name="日向",
+                    given_name="<太郎>",
+                    former_email="taro@example.org",
+                    closed_at=NOW,
                 ).id
             row = OutboxMail(
                 key=f"{template}-{language}",
@@ -188,7 +218,7 @@ def words_of(html: str) -> str:
     return " ".join("".join(body.itertext()).split())
 
 
-def change(app: Flask, mail_id: int, name: str, **values: object) -> None:
+def change(app: Flask, mail_id: int, name: str, /, **values: object) -> None:
     """Change the row that a queued mail speaks of."""
     with app.app_context(), transaction():
         row = db.session.get_one(OutboxMail, mail_id)
@@ -198,6 +228,7 @@ def change(app: Flask, mail_id: int, name: str, **values: object) -> None:
             "reset": PasswordReset,
             "email_change": EmailChange,
             "dealer": DealerFactory._meta.model,
+            "contact": MaintenanceContactFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
         }[name]
         found = db.session.get_one(subject, row.refs[name.removeprefix("dealer_")])
@@ -279,6 +310,16 @@ def test_a_mail_about_a_gateway_names_its_site_and_its_id(
     assert "HDM7Q2KX94TP" in html
 
 
+@pytest.mark.parametrize("more", range(16))
+def test_a_subject_keeps_its_spaces_wherever_it_is_folded(
+    app: Flask, settings: Settings, queued: Callable[..., int], more: int
+) -> None:
+    mail_id = queued("dealer_invitation")
+    change(app, mail_id, "dealer", name=f"{'日' * more} 向 電設")
+    subject = written(app, settings, mail_id)["Subject"]
+    assert subject == f"【ご利用への招待】{'日' * more} 向 電設"
+
+
 @pytest.mark.parametrize(("name", "language"), BOTH)
 def test_every_link_is_below_the_configured_base(
     app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
@@ -290,7 +331,8 @@ def test_every_link_is_below_the_configured_base(
     targets = [line for line in text.replace(": ", "\n").splitlines() if "://" in line]
     targets += [link.get("href", "") for link in ElementTree.fromstring(html).iter("a")]
     web = [target for target in targets if not target.startswith("tel:")]
-    assert len(web) >= 4
+    # who signs in no more has nowhere to go but the portal's first page
+    assert len(web) >= (2 if name == "dealer_person_removed" else 4)
     assert all(target.startswith("https://portal.example.org/home") for target in web)
 
 
@@ -372,20 +414,41 @@ def test_a_change_of_address_that_is_over_gets_no_mail(
     assert reason in why_not_written(app, settings, mail_id)
 
 
+@pytest.mark.parametrize("name", ["account_closed", "dealer_person_removed"])
 def test_an_erased_account_gets_no_mail_that_it_is_closed(
-    app: Flask, settings: Settings, queued: Callable[..., int]
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str
 ) -> None:
-    mail_id = queued("account_closed")
+    mail_id = queued(name)
     change(app, mail_id, "account", erased_at=NOW)
     assert why_not_written(app, settings, mail_id) == "the account is erased"
+
+
+@pytest.mark.parametrize("name", ["dealer_invitation", "maintenance_contact"])
+def test_a_closed_dealer_asks_nobody_for_anything(
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str
+) -> None:
+    mail_id = queued(name)
+    change(app, mail_id, "dealer", closed_at=NOW)
+    assert why_not_written(app, settings, mail_id) == "the dealer is closed"
+
+
+def test_a_contact_who_confirmed_is_not_asked_again(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    mail_id = queued("maintenance_contact")
+    change(app, mail_id, "contact", confirmed_at=NOW)
+    assert why_not_written(app, settings, mail_id) == "the address is confirmed"
 
 
 NO_ACCOUNT = {
     "registration_provisional",
     "dealer_provisional",
     "dealer_approved",
-    # it is what this one tells
+    "dealer_invitation",
+    "maintenance_contact",
+    # it is what these tell
     "account_closed",
+    "dealer_person_removed",
 }
 
 

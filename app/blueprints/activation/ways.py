@@ -1,4 +1,4 @@
-"""Whose 本登録 a URL of a mail leads to: a customer's, or a dealer's."""
+"""Whose 本登録 a URL of a mail leads to: a customer's, a dealer's, or a colleague's."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -7,7 +7,13 @@ from typing import Any
 from flask import current_app
 
 from ... import clock
-from ...domain import activation, dealer_activation, dealer_registrations, registrations
+from ...domain import (
+    activation,
+    dealer_activation,
+    dealer_people,
+    dealer_registrations,
+    registrations,
+)
 from ...domain.errors import NotFound
 from ...domain.provisional import Opened
 
@@ -36,6 +42,14 @@ DEALER = Way(
     done="dealers.welcome",
     done_key="activated_dealer",
 )
+# somebody whom a dealer's administrator invited
+COLLEAGUE = Way(
+    "colleague",
+    dealer_registrations.TERMS_KIND,
+    dealer_people,
+    done="dealers.joined",
+    done_key="activated_colleague",
+)
 
 
 def load(signed: str) -> tuple[Way, Opened[Any]]:
@@ -44,7 +58,7 @@ def load(signed: str) -> tuple[Way, Opened[Any]]:
     Raises:
         NotFound: Nobody here signed it.
     """
-    for way in (CUSTOMER, DEALER):
+    for way in (CUSTOMER, DEALER, COLLEAGUE):
         try:
             return way, way.rules.load(str(current_app.secret_key), signed, clock.now())
         except NotFound:
