@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     dealer_approval: Literal["auto", "manual"] = "auto"
     registration_url_days: Days = 7
     reset_url_hours: Annotated[int, Field(gt=0)] = 2
+    transfer_days: Days = 60
     draft_keep_hours: Annotated[int, Field(gt=0)] = 24
     registration_keep_days: Days = 30
     # how long after its end the personal data of what was closed or removed is kept

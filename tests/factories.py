@@ -29,6 +29,7 @@ from app.models import (
     Registration,
     Sheet,
     TermsVersion,
+    Transfer,
 )
 
 PASSWORD = "Hinata88"
@@ -191,6 +192,20 @@ class InstallationFactory(AddressedRow):
             SheetFactory(gateway=row.gateway, used_at=row.opened_at, used_by_id=row.account.id).id
         )
     )
+
+
+class TransferFactory(Row):
+    """A certificate that is good for long; nobody knows its code. `transfers.issue` makes one."""
+
+    class Meta:
+        model = Transfer
+
+    installation = factory.SubFactory(InstallationFactory)
+    seller_id = factory.SelfAttribute("installation.account_id")
+    nonce = factory.LazyFunction(tokens.new_token)
+    code_digest = factory.LazyAttribute(lambda row: tokens.digest(row.nonce))
+    issued_at = LONG_AGO
+    expires_at = LONG_AGO + timedelta(days=365)
 
 
 class RegistrationFactory(PersonRow):

@@ -6,10 +6,16 @@ from sqlalchemy import CheckConstraint, inspect, select
 
 from app.domain import drafts, terms
 from app.extensions import db
-from app.models import Consent, Installation, RegistrationDraft
+from app.models import Consent, Installation, Registration, RegistrationDraft
 from app.transaction import transaction
 from tests.databases import MIGRATIONS
-from tests.factories import LONG_AGO, InstallationFactory, TermsVersionFactory
+from tests.factories import (
+    LONG_AGO,
+    InstallationFactory,
+    RegistrationFactory,
+    TermsVersionFactory,
+    TransferFactory,
+)
 
 
 def test_nothing_is_left_to_migrate(app: Flask) -> None:
@@ -34,6 +40,35 @@ def test_the_way_back_leaves_no_table_and_can_be_gone_again(app: Flask) -> None:
         assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
         upgrade(directory=str(MIGRATIONS))
         check(directory=str(MIGRATIONS))
+
+
+def test_the_way_back_takes_registrations_by_certificate_and_leaves_their_consents(
+    app: Flask,
+) -> None:
+    with app.app_context(), transaction():
+        home = InstallationFactory()
+        owner_id = home.account_id
+        version = TermsVersionFactory()
+        for account_id in (home.account_id, None):
+            registration = RegistrationFactory(
+                sheet=None,
+                gateway=home.gateway,
+                transfer_id=TransferFactory(installation=home, revoked_at=LONG_AGO).id,
+            )
+            terms.agree(
+                version,
+                registration_id=registration.id,
+                account_id=account_id,
+                agreed_at=LONG_AGO,
+                network_address="192.0.2.1",
+            )
+            draft, _token = drafts.start({}, LONG_AGO)
+            draft.registration_id = registration.id
+    with app.app_context():
+        downgrade(directory=str(MIGRATIONS), revision="0002")
+        upgrade(directory=str(MIGRATIONS))
+        assert db.session.scalars(select(Consent.account_id)).all() == [owner_id]
+        assert db.session.scalars(select(Registration)).all() == []
 
 
 def test_rows_that_point_at_each_other_outlive_the_way_back_and_forth(app: Flask) -> None:

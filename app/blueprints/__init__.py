@@ -16,6 +16,7 @@ NOUNS = (
     "account",
     "manage",
     "gateways",
+    "transfers",
     "monitor",
     "operator",
     "manual",

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from ..extensions import db, hasher
-from ..models import Consent, Gateway, Installation, Registration, Sheet
+from ..models import Account, Consent, Gateway, Installation, Registration, Sheet, Transfer
 from ..models.addresses import PostalAddress
-from . import audit, installations, limits, mail, passwords, provisional, terms, tokens
+from . import audit, installations, limits, mail, passwords, provisional, terms, tokens, transfers
 from .errors import NotFound
 from .installations import Site
 from .registrations import TERMS_KIND
@@ -34,9 +34,9 @@ def load(secret_key: str, signed: str, now: datetime) -> provisional.Opened[Regi
         raise NotFound
     registration_id, nonce = read
     found = db.session.execute(
-        select(Registration, _is_claimable(), provisional.address_is_taken(Registration))
-        .join(Registration.sheet)
-        .where(Registration.id == registration_id)
+        select(Registration, _is_claimable(now), provisional.address_is_taken(Registration)).where(
+            Registration.id == registration_id
+        )
     ).one_or_none()
     if found is None:
         return provisional.Opened(provisional.Standing.SUPERSEDED, None)
@@ -73,6 +73,7 @@ def complete(
         TermsChanged: Newer terms came into force since they were agreed to.
         NotOpen: The registration ended, or its URL was renewed or ran out.
         GatewayTaken: Somebody else was first, or the sheet was re-issued.
+        TransferRefused: The certificate of transfer is good no longer.
         AddressTaken: The mail address became an account meanwhile.
     """
     passwords.check(password, rule=rule)
@@ -87,15 +88,7 @@ def complete(
     account = provisional.make_account(
         registration, role="customer", password_hash=password_hash, language=language, now=now
     )
-    installations.use_up_sheet(registration.sheet_id, account, now)
-    installation = installations.open_installation(
-        registration.gateway_id,
-        account.id,
-        _site(registration),
-        sheet_id=registration.sheet_id,
-        network_address=network_address,
-        now=now,
-    )
+    installation = _claim(registration, account, network_address, now)
     registration.account_id = account.id
     terms.hand_over(Consent.registration_id == registration.id, account)
     terms.agree(
@@ -141,10 +134,7 @@ def resend(registration: Registration, *, now: datetime, url_days: int) -> None:
     Raises:
         NotOpen: It did not run out, or a new one was mailed already, or it can never be completed.
     """
-    claimable = select(_is_claimable()).where(Sheet.id == Registration.sheet_id)
-    expires_at = provisional.renew(
-        registration, claimable.scalar_subquery(), now=now, url_days=url_days
-    )
+    expires_at = provisional.renew(registration, _is_claimable(now), now=now, url_days=url_days)
     mail.queue(
         "registration_provisional",
         registration.email,
@@ -162,12 +152,48 @@ def resend(registration: Registration, *, now: datetime, url_days: int) -> None:
     )
 
 
-def _is_claimable() -> ColumnElement[bool]:
-    """Return the condition: the sheet stands unused, and nobody owns its gateway."""
+def _is_claimable(now: datetime) -> ColumnElement[bool]:
+    """Return the condition: what the registration proved its gateway by can be claimed still.
+
+    The sheet stands unused and nobody owns its gateway; or the certificate stands, and the gateway
+    is the seller's.
+    """
     owned = exists().where(
-        Installation.gateway_id == Sheet.gateway_id, Installation.closed_at.is_(None)
+        Installation.gateway_id == Registration.gateway_id, Installation.closed_at.is_(None)
     )
-    return (Sheet.revoked_at.is_(None) & Sheet.used_by_id.is_(None) & ~owned).label("claimable")
+    by_sheet = exists().where(
+        Sheet.id == Registration.sheet_id, Sheet.revoked_at.is_(None), Sheet.used_by_id.is_(None)
+    )
+    by_transfer = exists().where(
+        Transfer.id == Registration.transfer_id,
+        Transfer.revoked_at.is_(None),
+        Transfer.claimed_at.is_(None),
+        Transfer.expires_at > now,
+        Installation.id == Transfer.installation_id,
+        Installation.closed_at.is_(None),
+    )
+    return or_(by_sheet & ~owned, by_transfer)
+
+
+def _claim(
+    registration: Registration, account: Account, network_address: str, now: datetime
+) -> Installation:
+    """Open the installation of a new account, by the sheet or by the certificate it proved."""
+    site = _site(registration)
+    if registration.transfer_id is not None:
+        return transfers.take_over(
+            account, registration.transfer_id, site, network_address=network_address, now=now
+        )
+    assert registration.sheet_id is not None
+    installations.use_up_sheet(registration.sheet_id, account, now)
+    return installations.open_installation(
+        registration.gateway_id,
+        account.id,
+        site,
+        sheet_id=registration.sheet_id,
+        network_address=network_address,
+        now=now,
+    )
 
 
 def _hold_gateway(registration: Registration) -> None:

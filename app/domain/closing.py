@@ -99,7 +99,8 @@ def erase_some(now: datetime, *, keep_days: int) -> int:
         .limit(ERASED_AT_ONCE)
     ).all()
     for account_id, email, former_email, closed_at in due:
-        addresses = {email, former_email, *_addresses_before(account_id)} - {None, ""}
+        addresses = set(filter(None, (email, former_email, *_addresses_before(account_id))))
+        assert closed_at is not None  # the query saw to it
         for statement in (*_blanks(account_id, addresses, closed_at, now), *_ends(account_id)):
             db.session.execute(statement.execution_options(synchronize_session=False))
     return len(due)

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import CursorResult, delete, select, update
 
 from ..extensions import db
-from ..models import RegistrationDraft, Sheet, TermsVersion
+from ..models import RegistrationDraft, Sheet, TermsVersion, Transfer
 from . import tokens
 
 DELETED_AT_ONCE = 500
 
-# edges name the type without knowing tables
+# edges name the types without knowing tables
 Draft = RegistrationDraft
+Proof = Sheet | Transfer
 
 
 def start(
@@ -90,16 +91,17 @@ def agree(
     draft.updated_at = now
 
 
-def keep_proof(draft: RegistrationDraft, sheet: Sheet | None, now: datetime) -> None:
-    """Keep which sheet was proved; None forgets it, and the password is asked again."""
-    draft.sheet_id = sheet.id if sheet else None
+def keep_proof(draft: RegistrationDraft, proof: Proof | None, now: datetime) -> None:
+    """Keep which sheet or certificate was proved; None forgets it, and it is asked for again."""
+    draft.sheet_id = proof.id if isinstance(proof, Sheet) else None
+    draft.transfer_id = proof.id if isinstance(proof, Transfer) else None
     draft.updated_at = now
 
 
 def proved_gateway_id(draft: RegistrationDraft | None) -> str | None:
-    """Return the ID of the gateway whose sheet was proved."""
-    sheet = draft.sheet if draft else None
-    return sheet.gateway.public_id if sheet else None
+    """Return the ID of the gateway that was proved."""
+    gateway = draft.gateway if draft else None
+    return gateway.public_id if gateway else None
 
 
 def complete(

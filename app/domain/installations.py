@@ -10,7 +10,7 @@ from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet
+from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet, Transfer
 from ..models.addresses import PostalAddress
 from . import audit, drafts, gateways, mail, sheets
 from .clearing import AT_ONCE
@@ -219,7 +219,20 @@ def remove_all(account: Account, *, actor: Account, network_address: str, now: d
 
 
 def close(installation: Installation, now: datetime) -> bool:
-    """Close an installation; tell whether it was open. There is no other way in which one ends."""
+    """Close an installation; tell whether it was open. There is no other way in which one ends.
+
+    Its certificate of transfer dies with it, unless this is its claim.
+    """
+    db.session.execute(
+        update(Transfer)
+        .where(
+            Transfer.installation_id == installation.id,
+            Transfer.revoked_at.is_(None),
+            Transfer.claimed_at.is_(None),
+        )
+        .values(revoked_at=now)
+        .execution_options(synchronize_session=False)
+    )
     closed = db.session.execute(
         update(Installation)
         .where(Installation.id == installation.id, Installation.closed_at.is_(None))

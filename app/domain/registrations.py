@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from ..extensions import db
 from ..models import Account, Consent, Registration, RegistrationDraft
-from . import drafts, mail, provisional, sheets, terms, tokens
+from . import drafts, mail, provisional, sheets, terms, tokens, transfers
 
 TERMS_KIND = "service"
 
@@ -58,21 +58,23 @@ def register(
         DraftChanged: The draft is not the one that was seen.
         TermsChanged: Newer terms came into force since they were agreed to.
         SheetLapsed: The sheet no longer stands, or the gateway has an owner.
+        TransferRefused: The certificate is good no longer.
     """
     if not drafts.complete(draft, {"email": entry.email}, seen=seen, now=now):
         if draft.completed_at:
             return
         raise provisional.DraftChanged
     version = provisional.agreed_version(draft, TERMS_KIND, now)
-    sheet = sheets.get_standing(draft.sheet_id)
+    gateway_id = _gateway_of_proof(draft, now)
     account_id = db.session.scalar(select(Account.id).where(Account.email == entry.email))
     claims = account_id is None
-    provisional.supersede(Registration, Registration.gateway_id == sheet.gateway_id, now)
+    provisional.supersede(Registration, Registration.gateway_id == gateway_id, now)
     registration = Registration(
         **asdict(entry),
         language=language,
-        gateway_id=sheet.gateway_id,
-        sheet_id=sheet.id,
+        gateway_id=gateway_id,
+        sheet_id=draft.sheet_id,
+        transfer_id=draft.transfer_id,
         network_address=network_address,
         created_at=now,
         url_nonce=tokens.new_token(),
@@ -97,6 +99,18 @@ def register(
         now=now,
         **({"registration": registration.id} if account_id is None else {"account": account_id}),
     )
+
+
+def _gateway_of_proof(draft: RegistrationDraft, now: datetime) -> int:
+    """Return the gateway that the draft proved, locked, if its proof still stands.
+
+    Raises:
+        SheetLapsed: The sheet does not, or the gateway has an owner.
+        TransferRefused: The certificate does not.
+    """
+    if draft.transfer_id is None:
+        return sheets.get_standing(draft.sheet_id).gateway_id
+    return transfers.get_standing(draft.transfer_id, now=now).installation.gateway_id
 
 
 def clear_old(now: datetime, *, keep_days: int) -> int:

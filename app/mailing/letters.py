@@ -20,6 +20,7 @@ from ..models import (
     OutboxMail,
     PasswordReset,
     Registration,
+    Transfer,
 )
 
 Words = Mapping[str, Any]
@@ -88,6 +89,43 @@ def gateway_removed(row: OutboxMail, desk: Desk) -> Words:
         Gone: The account is closed, or the installation erased.
     """
     return {**_of_installation(row), "url": desk.link("manage.menu")}
+
+
+def transfer_issued(row: OutboxMail, desk: Desk) -> Words:
+    """Tell an owner that a certificate of transfer was issued; its code is not in the mail.
+
+    Raises:
+        Gone: The account is closed, or the certificate used or withdrawn.
+    """
+    words = _of_installation(row)
+    transfer = _find(Transfer, row.refs["transfer"])
+    if transfer.claimed_at or transfer.revoked_at:
+        raise Gone("the certificate is used or withdrawn")
+    public_id = words["gateway"].public_id
+    url = desk.link("transfers.show", gateway_id=public_id)
+    return {**words, "transfer": transfer, "url": url}
+
+
+def gateway_handed_over(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the former owner that the buyer has the gateway now.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    return {
+        **_of_installation(row),
+        "transfer": _find(Transfer, row.refs["transfer"]),
+        "url": desk.link("manage.menu"),
+    }
+
+
+def gateway_taken_over(row: OutboxMail, desk: Desk) -> Words:
+    """Tell the buyer that the gateway is theirs.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    return gateway_added(row, desk)
 
 
 def registration_known_address(row: OutboxMail, desk: Desk) -> Words:
@@ -290,6 +328,9 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         registration_complete,
         gateway_added,
         gateway_removed,
+        transfer_issued,
+        gateway_handed_over,
+        gateway_taken_over,
         registration_known_address,
         dealer_provisional,
         dealer_complete,

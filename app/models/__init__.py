@@ -16,6 +16,7 @@ from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
 from .sessions import Session
 from .terms import Consent, TermsVersion
+from .transfers import Transfer
 
 __all__ = [
     "Account",
@@ -43,4 +44,5 @@ __all__ = [
     "Session",
     "Sheet",
     "TermsVersion",
+    "Transfer",
 ]

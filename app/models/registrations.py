@@ -10,6 +10,7 @@ from ..extensions import Model
 from .addresses import Person, PostalAddress
 from .gateways import Gateway, Sheet
 from .provisional import Provisional
+from .transfers import Transfer
 
 
 class RegistrationDraft(Model):
@@ -28,6 +29,8 @@ class RegistrationDraft(Model):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     # which ID and sheet version were proved; None until they were
     sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
+    # or which certificate of transfer
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
     terms_version_id: Mapped[int | None] = mapped_column(ForeignKey("terms_versions.id"))
     agreed_at: Mapped[datetime | None]
     # the network address agreed from; empty until then
@@ -44,15 +47,28 @@ class RegistrationDraft(Model):
     updated_at: Mapped[datetime] = mapped_column(index=True)
 
     sheet: Mapped[Sheet | None] = relationship()
+    transfer: Mapped[Transfer | None] = relationship()
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """Return the gateway that was proved, by its sheet or by a certificate of transfer."""
+        if self.transfer:
+            return self.transfer.installation.gateway
+        return self.sheet.gateway if self.sheet else None
 
 
 class Registration(Provisional, Person, PostalAddress, Model):
     """A provisional registration; mail address and gateway are not unique here."""
 
     __tablename__ = "registrations"
+    __table_args__ = (
+        CheckConstraint("(sheet_id IS NULL) <> (transfer_id IS NULL)", name="one_proof"),
+    )
 
     gateway_id: Mapped[int] = mapped_column(ForeignKey("gateways.id"), index=True)
-    sheet_id: Mapped[int] = mapped_column(ForeignKey("sheets.id"))
+    # by what the gateway was proved: its sheet, or a certificate of transfer
+    sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
     site_name: Mapped[str] = mapped_column(String(64))
     site_postal_code: Mapped[str] = mapped_column(String(7))
     site_prefecture: Mapped[str] = mapped_column(String(10))
@@ -63,4 +79,4 @@ class Registration(Provisional, Person, PostalAddress, Model):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
 
     gateway: Mapped[Gateway] = relationship()
-    sheet: Mapped[Sheet] = relationship()
+    sheet: Mapped[Sheet | None] = relationship()

@@ -15,7 +15,7 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import Dealer, EmailChange, OutboxMail, PasswordReset
+from app.models import Dealer, EmailChange, OutboxMail, PasswordReset, Transfer
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.factories import (
@@ -32,6 +32,7 @@ from tests.factories import (
     MaintenanceContactFactory,
     RegistrationFactory,
     SheetFactory,
+    TransferFactory,
 )
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -49,6 +50,18 @@ SUBJECTS = {
     "gateway_removed": (
         "【ゲートウェイ取り外しのお知らせ】日向 & 家",
         "A gateway was removed: 日向 & 家",
+    ),
+    "transfer_issued": (
+        "【譲渡証明書発行のお知らせ】日向 & 家",
+        "Certificate of transfer issued: 日向 & 家",
+    ),
+    "gateway_handed_over": (
+        "【ゲートウェイ譲渡完了のお知らせ】日向 & 家",
+        "Your gateway was handed over: 日向 & 家",
+    ),
+    "gateway_taken_over": (
+        "【ゲートウェイ引き継ぎのお知らせ】日向 & 家",
+        "You took over a gateway: 日向 & 家",
     ),
     "registration_known_address": (
         "【アカウント登録済みのお知らせ】",
@@ -86,6 +99,9 @@ NAMES_THE_GATEWAY = (
     "registration_complete",
     "gateway_added",
     "gateway_removed",
+    "transfer_issued",
+    "gateway_handed_over",
+    "gateway_taken_over",
 )
 SINGLE_USE = {
     "registration_provisional": "registration",
@@ -142,6 +158,7 @@ def queued(app: Flask) -> Callable[..., int]:
             "installation": installation.id,
             "reset": reset.id,
             "email_change": change.id,
+            "transfer": TransferFactory(installation=installation).id,
             "dealer": dealer.id,
             "contact": MaintenanceContactFactory(
                 dealer=dealer, name="日向 <太郎>", created_at=NOW
@@ -226,7 +243,9 @@ def change(app: Flask, mail_id: int, name: str, /, **values: object) -> None:
             "registration": RegistrationFactory._meta.model,
             "account": CustomerFactory._meta.model,
             "reset": PasswordReset,
+            "installation": InstallationFactory._meta.model,
             "email_change": EmailChange,
+            "transfer": Transfer,
             "dealer": DealerFactory._meta.model,
             "contact": MaintenanceContactFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
@@ -412,6 +431,30 @@ def test_a_change_of_address_that_is_over_gets_no_mail(
     mail_id = queued("email_change")
     change(app, mail_id, "email_change", **changes)
     assert reason in why_not_written(app, settings, mail_id)
+
+
+@pytest.mark.parametrize("ended", ["claimed_at", "revoked_at"])
+def test_a_certificate_that_is_good_no_longer_gets_no_mail(
+    app: Flask, settings: Settings, queued: Callable[..., int], ended: str
+) -> None:
+    mail_id = queued("transfer_issued")
+    change(app, mail_id, "transfer", **{ended: NOW})
+    assert "used or withdrawn" in why_not_written(app, settings, mail_id)
+
+
+def test_the_seller_is_told_what_went_along_and_a_sheet_only_who_has_one(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    told = queued("gateway_handed_over")
+    assert "まとめ" not in parts(written(app, settings, told))[0]
+    change(app, told, "transfer", shares_summary=True)
+    assert "まとめ" in parts(written(app, settings, told))[0]
+    for name, words in (("registration_complete", "大切に保管"), ("gateway_removed", "同じ用紙")):
+        mail_id = queued(name)
+        assert words in parts(written(app, settings, mail_id))[0]
+        change(app, mail_id, "installation", claimed_sheet_id=None)
+        assert words not in parts(written(app, settings, mail_id))[0]
+        change(app, mail_id, "installation", claimed_sheet_id=1)
 
 
 @pytest.mark.parametrize("name", ["account_closed", "dealer_person_removed"])

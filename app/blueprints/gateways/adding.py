@@ -1,15 +1,26 @@
 """ゲートウェイの登録 for the second and later ones: sheet, site, confirmation, done."""
 
+from datetime import datetime
+
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import accounts, drafts, installations, limits, provisional, sheets
-from ...domain.errors import Rejected
+from ...domain import (
+    accounts,
+    drafts,
+    gateways,
+    installations,
+    limits,
+    provisional,
+    sheets,
+    transfers,
+)
+from ...domain.errors import NotFound, Rejected
 from ...transaction import transaction
 from ..postal import look_up
-from ..registration.wizard import Wizard, seen
+from ..registration.wizard import Wizard, ask_for_certificate, seen
 from ..signin.limited import client_address, spend
 from . import bp
 from .forms import SheetForm, SiteForm
@@ -42,7 +53,7 @@ def add() -> ResponseReturnValue:
 def add_site() -> ResponseReturnValue:
     """Ask for the site, beside what the gateway told."""
     draft = present_draft()
-    if draft is None or draft.sheet is None:
+    if draft is None or draft.gateway is None:
         return redirect(url_for("gateways.add"), code=303)
     form = SiteForm(data=draft.data)
     if request.method != "POST":
@@ -62,10 +73,7 @@ def show_site(
     draft: drafts.Draft, form: SiteForm, status: int = 200, *, found: object = None
 ) -> tuple[str, int]:
     """Render the site's form as it stands; `found` says what a postal code told."""
-    assert draft.sheet is not None
-    page = render_template(
-        "gateways/add_site.html", form=form, gateway=draft.sheet.gateway, found=found
-    )
+    page = render_template("gateways/add_site.html", form=form, gateway=draft.gateway, found=found)
     return page, status
 
 
@@ -75,7 +83,7 @@ def add_confirm() -> ResponseReturnValue:
     """Show everything before it is registered."""
     draft = present_draft()
     form = form_of(draft) if draft else None
-    if draft is None or form is None or draft.sheet is None or not form.validate():
+    if draft is None or form is None or draft.gateway is None or not form.validate():
         return elsewhere(draft)
     return show_confirmation(draft, form)
 
@@ -92,8 +100,10 @@ def submit_confirm() -> ResponseReturnValue:
         register(draft, form)
     except (sheets.SheetLapsed, installations.GatewayTaken):
         return ask_again(draft, sheets.SheetLapsed())
+    except transfers.TransferRefused as refusal:
+        return ask_for_certificate(draft, refusal)
     except provisional.DraftChanged as refusal:
-        return show_confirmation(draft, form, refusal) if draft.sheet else elsewhere(draft)
+        return show_confirmation(draft, form, refusal) if draft.gateway else elsewhere(draft)
     return redirect(url_for("gateways.add_done"), code=303)
 
 
@@ -114,11 +124,10 @@ def show_confirmation(
     draft: drafts.Draft, form: SiteForm, refusal: Rejected | None = None
 ) -> ResponseReturnValue:
     """Render the document one would want to keep."""
-    assert draft.sheet is not None
     page = render_template(
         "gateways/add_confirm.html",
         form=form,
-        gateway=draft.sheet.gateway,
+        gateway=draft.gateway,
         seen=draft.updated_at.isoformat(),
         notice=refusal,
     )
@@ -132,7 +141,13 @@ def add_done() -> ResponseReturnValue:
     draft = present_draft(completed=True)
     if draft is None:
         return redirect(url_for("gateways.index"), code=303)
-    return render_template("gateways/add_done.html", public_id=draft.data["public_id"])
+    public_id = draft.data["public_id"]
+    try:
+        summary = transfers.summary_for(gateways.get_visible(current_user, public_id))
+    except NotFound:
+        # removed since, in another tab
+        return redirect(url_for("gateways.index"), code=303)
+    return render_template("gateways/add_done.html", public_id=public_id, summary=summary)
 
 
 def present_draft(*, completed: bool = False) -> drafts.Draft | None:
@@ -163,10 +178,15 @@ def prove(draft: drafts.Draft | None, form: SheetForm) -> None:
     with transaction():
         sheets.record_attempt(public_id, proved=True, network_address=address, now=now)
         limits.forgive("claim", [f"address:{address}", subject])
-        if draft is None:
-            draft, token = drafts.start({"account_id": current_user.id}, now, kind=wizard.kind)
-            wizard.remember(token)
-        drafts.keep_proof(draft, sheet, now)
+        keep_proof(draft, sheet, now)
+
+
+def keep_proof(draft: drafts.Draft | None, proof: drafts.Proof, now: datetime) -> None:
+    """Keep what was proved in the draft, or in a new one, in the caller's transaction."""
+    if draft is None:
+        draft, token = drafts.start({"account_id": current_user.id}, now, kind=wizard.kind)
+        wizard.remember(token)
+    drafts.keep_proof(draft, proof, now)
 
 
 def register(draft: drafts.Draft, form: SiteForm) -> None:
@@ -175,8 +195,9 @@ def register(draft: drafts.Draft, form: SiteForm) -> None:
     Raises:
         Rejected: It is not what was shown, or somebody else was first.
     """
+    rules = installations if draft.transfer_id is None else transfers
     with transaction():
-        installations.claim(
+        rules.claim(
             current_user,
             draft,
             form.to_site(),

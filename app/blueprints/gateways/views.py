@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, installations, normalise
+from ...domain import gateways, installations, normalise, transfers
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..postal import look_up
@@ -49,7 +49,12 @@ def found() -> dict[str, Any]:
 def show(gateway_id: str) -> str:
     """Show a gateway, its site and the units behind it."""
     installation = gateways.get_visible(current_user, gateway_id)
-    return render_template("gateways/show.html", installation=installation)
+    return render_template(
+        "gateways/show.html",
+        installation=installation,
+        certificate=transfers.find_standing(installation, clock.now()),
+        summary=transfers.summary_for(installation),
+    )
 
 
 @bp.route(f"/{GATEWAY}/edit", methods=["GET", "POST"])

@@ -5,7 +5,7 @@ from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import drafts, limits, provisional, registrations, sheets, terms
+from ...domain import drafts, limits, provisional, registrations, sheets, terms, transfers
 from ...domain.errors import Rejected
 from ...extensions import network_address
 from ...transaction import transaction
@@ -14,7 +14,7 @@ from ..fields import show_rejection
 from .entry import show_form
 from .forms import RegistrationForm
 from .pages import show_terms
-from .wizard import SESSION_KEY, bp, form_of, present_draft, seen, spend_mail
+from .wizard import SESSION_KEY, ask_for_certificate, bp, form_of, present_draft, seen, spend_mail
 
 Answer = tuple[str, int] | Response
 
@@ -23,11 +23,10 @@ def show_confirmation(
     draft: drafts.Draft, form: RegistrationForm, status: int = 200, *, notice: object = None
 ) -> tuple[str, int]:
     """Render the document one would want to keep."""
-    assert draft.sheet is not None
     page = render_template(
         "registration/confirm.html",
         form=form,
-        gateway=draft.sheet.gateway,
+        gateway=draft.gateway,
         seen=draft.updated_at.isoformat(),
         notice=notice,
         draft_token=session.get(SESSION_KEY, ""),
@@ -60,8 +59,8 @@ def register() -> Answer:
         return show_confirmation(draft, form, status, notice=refusal)
     except terms.TermsChanged as refusal:
         return show_terms(refusal), 422
-    except sheets.SheetLapsed as refusal:
-        return _ask_for_the_sheet_again(draft, refusal)
+    except (sheets.SheetLapsed, transfers.TransferRefused) as refusal:
+        return _ask_for_proof_again(draft, refusal)
     return redirect(url_for("registration.done"))
 
 
@@ -84,7 +83,7 @@ def _register(draft: drafts.Draft, form: RegistrationForm) -> None:
     """Write the registration, with a limit on how many mails one address may be sent.
 
     Raises:
-        Rejected: Not this draft, these terms, this sheet, or not so soon again.
+        Rejected: Not this draft, these terms, this proof, or not so soon again.
     """
     now = clock.now()
     entry = form.to_entry()
@@ -101,7 +100,9 @@ def _register(draft: drafts.Draft, form: RegistrationForm) -> None:
         )
 
 
-def _ask_for_the_sheet_again(draft: drafts.Draft, refusal: Rejected) -> tuple[str, int]:
+def _ask_for_proof_again(draft: drafts.Draft, refusal: Rejected) -> Answer:
+    if draft.transfer_id is not None:
+        return ask_for_certificate(draft, refusal)
     with transaction():
         drafts.keep_proof(draft, None, clock.now())
     form = form_of(draft)

@@ -92,7 +92,7 @@ def _again(status: int, notice: object) -> Answer:
         )
     if step == "registration.agree_to_terms" and status != 503:
         return show_terms(notice), status
-    if step == "registration.register" and draft and draft.completed_at is None and draft.sheet:
+    if step == "registration.register" and draft and draft.completed_at is None and draft.gateway:
         return show_confirmation(draft, form_of(draft), status, notice=notice)
     if step == "registration.register" and status == 400:
         return redirect(url_for("registration.form"))

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, request, session, url_for
+from flask import Blueprint, flash, redirect, request, session, url_for
+from werkzeug.wrappers import Response
 
 from ... import clock
 from ...domain import drafts, limits, provisional
+from ...domain.errors import Rejected
 from ...domain.terms import Version
 from ...transaction import transaction
 from ..context import settings
@@ -106,6 +108,14 @@ def seen() -> datetime:
     if shown.tzinfo is None:
         raise provisional.DraftChanged
     return shown
+
+
+def ask_for_certificate(draft: drafts.Draft, refusal: Rejected) -> Response:
+    """Forget the proof of a certificate that is good no longer; what was typed stays."""
+    with transaction():
+        drafts.keep_proof(draft, None, clock.now())
+    flash(str(refusal), "warning")
+    return redirect(url_for("transfers.enter"), code=303)
 
 
 def spend_mail(email: str) -> None:
