@@ -22,6 +22,7 @@ from app.models import (
     DealerRegistration,
     Gateway,
     Installation,
+    MaintenanceLink,
     PowerConditioner,
     Registration,
     Sheet,
@@ -174,6 +175,22 @@ class InstallationFactory(AddressedRow):
             SheetFactory(gateway=row.gateway, used_at=row.opened_at, used_by_id=row.account.id).id
         )
     )
+
+
+class LinkFactory(Row):
+    """A dealer that looks after an installation."""
+
+    class Meta:
+        model = MaintenanceLink
+
+    installation = factory.SubFactory(InstallationFactory)
+    gateway = factory.SelfAttribute("installation.gateway")
+    dealer = factory.SubFactory(DealerFactory)
+    slot = 1
+    scope = "set"
+    began_at = LONG_AGO
+    made_by_id = factory.SelfAttribute("installation.account.id")
+    ends_at: Any = None
 
 
 class RegistrationFactory(PersonRow):

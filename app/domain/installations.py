@@ -12,9 +12,10 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet
 from ..models.addresses import PostalAddress
-from . import audit, drafts, gateways, mail, sheets
+from . import audit, drafts, gateways, links, mail, sheets
 from .clearing import AT_ONCE
 from .errors import Rejected
+from .open_links import is_maintained
 from .paging import Page, paged
 from .provisional import DraftChanged
 
@@ -55,14 +56,23 @@ class Site:
 SITE_COLUMNS = tuple(field.name for field in fields(Site))
 
 
-def search(actor: Account, words: str, *, order: str = "site", page: int = 1) -> Page[Installation]:
+def search(
+    actor: Account,
+    words: str,
+    *,
+    order: str = "site",
+    page: int = 1,
+    maintained_at: datetime | None = None,
+) -> Page[Installation]:
     """Return a page of the actor's installations in which every word is found.
 
-    Site name, gateway ID and address are searched. `order` is one of `ORDERS`.
+    Site name, gateway ID and address are searched. `order` is one of `ORDERS`; `maintained_at`
+    finds only those that have a dealer at that moment.
     """
+    maintained = [is_maintained(maintained_at)] if maintained_at else []
     statement = (
         _with_gateway()
-        .where(gateways.visible_to(actor.id), *gateways.matches(words))
+        .where(gateways.owned_by(actor.id), *gateways.matches(words), *maintained)
         .order_by(*ORDERS.get(order, ORDERS["site"]))
     )
     return paged(statement, page)
@@ -174,7 +184,7 @@ def edit_site(
     Raises:
         NotFound: There is no such gateway, or none of the actor's.
     """
-    installation = gateways.get_visible(actor, public_id)
+    installation = gateways.get_owned(actor, public_id)
     before = {name: getattr(installation, name) for name in SITE_COLUMNS}
     after = asdict(site)
     if before == after:
@@ -191,7 +201,7 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
     Raises:
         NotFound: There is no such gateway, or none of the actor's (any more).
     """
-    installation = gateways.get_visible(actor, public_id)
+    installation = gateways.get_owned(actor, public_id)
     closed = db.session.execute(
         update(Installation)
         .where(Installation.id == installation.id, Installation.closed_at.is_(None))
@@ -201,6 +211,7 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
     assert isinstance(closed, CursorResult)
     if closed.rowcount != 1:
         return
+    links.end_all(installation, actor_id=actor.id, network_address=network_address, now=now)
     _tell("gateway_removed", installation, actor, now)
     _record("gateway.removed", installation, actor, network_address, now)
 

@@ -7,6 +7,7 @@ from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
+from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
 from .passwords import PasswordReset
 from .provisional import Provisional
@@ -21,12 +22,14 @@ __all__ = [
     "ClaimAttempt",
     "Consent",
     "Dealer",
+    "DealerLook",
     "DealerRegistration",
     "FailureCount",
     "Gateway",
     "Heartbeat",
     "Installation",
     "Latest",
+    "MaintenanceLink",
     "OutboxMail",
     "PasswordReset",
     "PollState",

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, installations, normalise
+from ...domain import gateways, installations, linked, looks, normalise
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..postal import look_up
@@ -47,16 +47,24 @@ def found() -> dict[str, Any]:
 @bp.get(f"/{GATEWAY}")
 @login_required
 def show(gateway_id: str) -> str:
-    """Show a gateway, its site and the units behind it."""
-    installation = gateways.get_visible(current_user, gateway_id)
-    return render_template("gateways/show.html", installation=installation)
+    """Show a gateway, its site, the units behind it, and the dealers that look after it."""
+    installation = gateways.get_owned(current_user, gateway_id)
+    now = clock.now()
+    links = linked.list_open(installation, now)
+    return render_template(
+        "gateways/show.html",
+        installation=installation,
+        links=links,
+        past=linked.list_past(installation, now),
+        looked=looks.last_days(links),
+    )
 
 
 @bp.route(f"/{GATEWAY}/edit", methods=["GET", "POST"])
 @login_required
 def edit(gateway_id: str) -> ResponseReturnValue:
     """Change the name and the address of the site."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    installation = gateways.get_owned(current_user, gateway_id)
     form = SiteForm(data=site_data(installation))
     if request.method != "POST":
         return render_template("gateways/edit.html", form=form, installation=installation)
@@ -90,7 +98,7 @@ def site_data(installation: Any) -> dict[str, Any]:
 @login_required
 def remove(gateway_id: str) -> ResponseReturnValue:
     """Say what removing a gateway means, then do it."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    installation = gateways.get_owned(current_user, gateway_id)
     if request.method != "POST":
         return render_template("gateways/remove.html", installation=installation)
     with transaction():
