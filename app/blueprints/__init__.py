@@ -16,6 +16,7 @@ NOUNS = (
     "account",
     "manage",
     "gateways",
+    "maintenance",
     "monitor",
     "operator",
     "manual",
