@@ -1,6 +1,6 @@
 """販売店: its registration (terms → form → confirmation → mail), and its own data."""
 
-from . import own, registration
+from . import own, registration, systems
 from .wizard import bp
 
-__all__ = ["bp", "own", "registration"]
+__all__ = ["bp", "own", "registration", "systems"]
