@@ -318,7 +318,7 @@ def test_the_gateways_page_shows_its_dealers_and_leads_to_both(
     assert f'href="{UNLINK}"' not in page
     add_link(app, ends_at=datetime(2026, 12, 31, 15, tzinfo=UTC), scope="watch")
     page = taro.get(f"/gateways/{ID}").text
-    for words in ("ひだまり電設", "2026年04月01日", "見るだけ", "2026年12月31日", UNLINK):
+    for words in ("ひだまり電設", "2026/04/01", "見るだけ", "2026/12/31", UNLINK):
         assert words in page
     assert "まだありません" in page
     sign_in(app.test_client(), "hanako@example.org").get(f"/dealer/systems/{ID}")
@@ -378,3 +378,23 @@ def test_get_changes_nothing(app: Flask, taro: FlaskClient) -> None:
     assert open_links(app) == [("set", None)]
     with app.app_context():
         assert db.session.scalars(select(OutboxMail)).all() == []
+
+
+def test_english_pages_hold_no_japanese_but_names(app: Flask, taro: FlaskClient) -> None:
+    add_link(app, 4002, slot=2)
+    taro.post("/language/", data={"language": "en"})
+    with app.app_context(), transaction():
+        db.session.execute(db.update(Dealer).values(name="Sun & Co"))
+        db.session.execute(
+            db.update(Installation).values(
+                site_name="Home", prefecture="", city="Kyoto", street="1", building=""
+            )
+        )
+    pages = [taro.get(path) for path in ("/maintenance", "/maintenance/link", LINK, UNLINK)]
+    pages += [taro.get(f"{UNLINK}/4002"), taro.get(f"/maintenance/change/{ID}/4002")]
+    pages += [taro.post(LINK, data=TYPED), taro.get(f"/gateways/{ID}")]
+    pages += [taro.get(taro.post(LINK, data={**TYPED, "register": "1"}).location)]
+    pages += [taro.get(taro.post(f"{UNLINK}/4002").location)]
+    for page in pages:
+        main = page.text.partition("<main")[2].partition("</main>")[0]
+        assert not findall(r"[\u3041-\u30ff\u4e00-\u9fff]+", main), page.request.path

@@ -113,7 +113,13 @@ def test_systems_stand_worst_first_with_state_age_and_customer(
     page = hanako.get("/dealer/systems").text
     names = ("良い家", "異常の家", "通信断の家", "未接続の家")
     assert order(page, *names) == ["通信断の家", "異常の家", "未接続の家", "良い家"]
-    for words in ("4 件", "1時間前の値です", "山田 太郎 様", "日向商店", "蓄電池 82 %"):
+    for words in (
+        "4 件（通信断 1・異常 1・未接続 1・正常動作中 1）",
+        "1時間前の値です",
+        "山田 太郎 様",
+        "日向商店",
+        "蓄電池 82 %",
+    ):
         assert words in page
     assert 'href="/dealer/systems"' in hanako.get("/manage").text
 
@@ -269,7 +275,7 @@ def test_the_detail_shows_the_customers_registration_data(add: Add, hanako: Flas
         "〒 600-8216",
         "HDM-GW1",
         "見るだけ",
-        "2026年12月31日",
+        "2026/12/31",
         f'href="/monitor/{ID}"',
         f'href="{SYSTEM}/decline"',
     ):
@@ -440,3 +446,16 @@ def test_a_value_that_begins_a_formula_is_quoted() -> None:
         assert guarded(f"{sign}1") == f"'{sign}1"
     assert guarded("1=1") == "1=1"
     assert guarded("") == ""
+
+
+def test_english_pages_hold_no_japanese_but_names(add: Add, hanako: FlaskClient) -> None:
+    hanako.post("/language/", data={"language": "en"})
+    place = {"prefecture": "", "city": "Kyoto", "street": "1"}
+    names = {"family_name": "T", "given_name": "Y", "family_kana": "T", "given_kana": "Y"}
+    add("Home", customer={**names, **place}, **place)
+    for path in ("/dealer/systems", SYSTEM, f"{SYSTEM}/decline"):
+        main = hanako.get(path).text.partition("<main")[2].partition("</main>")[0]
+        assert not [sign for sign in main if "\u3041" <= sign <= "\u9fff"], path
+    file = hanako.get("/dealer/systems.csv").get_data(as_text=True)
+    assert "Home" in file
+    assert not [sign for sign in file if "\u3041" <= sign <= "\u9fff"]

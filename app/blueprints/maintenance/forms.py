@@ -3,7 +3,6 @@
 from datetime import date
 
 from wtforms import RadioField
-from wtforms.fields.choices import SelectChoice
 
 from ...domain import normalise, people
 from ...domain.links import SCOPES, Terms
@@ -23,15 +22,16 @@ def is_day(text: str) -> bool:
         return False
 
 
+def _scopes() -> list[tuple[str, str]]:
+    return [("set", str(_("見る・設定する"))), ("watch", str(_("見るだけ")))]
+
+
 class TermsForm(Form):
     """How far a dealer may go, and until when."""
 
     scope = RadioField(
         _("任せる内容"),
-        choices=[
-            SelectChoice("set", _("見る・設定する")),
-            SelectChoice("watch", _("見るだけ")),
-        ],
+        choices=_scopes,
         default="set",
         # our own words: WTForms' own check speaks of "a valid choice"
         validate_choice=False,
