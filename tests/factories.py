@@ -25,6 +25,7 @@ from app.models import (
     Gateway,
     Installation,
     MaintenanceContact,
+    MaintenanceLink,
     PowerConditioner,
     Registration,
     Sheet,
@@ -206,6 +207,22 @@ class TransferFactory(Row):
     code_digest = factory.LazyAttribute(lambda row: tokens.digest(row.nonce))
     issued_at = LONG_AGO
     expires_at = LONG_AGO + timedelta(days=365)
+
+
+class LinkFactory(Row):
+    """A dealer that looks after an installation."""
+
+    class Meta:
+        model = MaintenanceLink
+
+    installation = factory.SubFactory(InstallationFactory)
+    gateway = factory.SelfAttribute("installation.gateway")
+    dealer = factory.SubFactory(DealerFactory)
+    slot = 1
+    scope = "set"
+    began_at = LONG_AGO
+    made_by_id = factory.SelfAttribute("installation.account.id")
+    ends_at: Any = None
 
 
 class RegistrationFactory(PersonRow):

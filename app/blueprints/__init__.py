@@ -17,6 +17,7 @@ NOUNS = (
     "manage",
     "gateways",
     "transfers",
+    "maintenance",
     "monitor",
     "operator",
     "manual",

@@ -12,9 +12,10 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet, Transfer
 from ..models.addresses import PostalAddress
-from . import audit, drafts, gateways, mail, sheets
+from . import audit, drafts, gateways, links, mail, sheets
 from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
+from .open_links import is_maintained
 from .paging import Page, paged
 from .provisional import DraftChanged
 
@@ -55,14 +56,23 @@ class Site:
 SITE_COLUMNS = tuple(field.name for field in fields(Site))
 
 
-def search(actor: Account, words: str, *, order: str = "site", page: int = 1) -> Page[Installation]:
+def search(
+    actor: Account,
+    words: str,
+    *,
+    order: str = "site",
+    page: int = 1,
+    maintained_at: datetime | None = None,
+) -> Page[Installation]:
     """Return a page of the actor's installations in which every word is found.
 
-    Site name, gateway ID and address are searched. `order` is one of `ORDERS`.
+    Site name, gateway ID and address are searched. `order` is one of `ORDERS`; `maintained_at`
+    finds only those that have a dealer at that moment.
     """
+    maintained = [is_maintained(maintained_at)] if maintained_at else []
     statement = (
         _with_gateway()
-        .where(gateways.visible_to(actor.id), *gateways.matches(words))
+        .where(gateways.owned_by(actor.id), *gateways.matches(words), *maintained)
         .order_by(*ORDERS.get(order, ORDERS["site"]))
     )
     return paged(statement, page)
@@ -179,7 +189,7 @@ def edit_site(
     Raises:
         NotFound: There is no such gateway, or none of the actor's.
     """
-    installation = gateways.get_visible(actor, public_id)
+    installation = gateways.get_owned(actor, public_id)
     before = {name: getattr(installation, name) for name in SITE_COLUMNS}
     after = asdict(site)
     if before == after:
@@ -194,10 +204,10 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
     """Close the installation: the gateway is free again, its history stays with the actor.
 
     Raises:
-        NotFound: There is no such gateway, or none of the actor's (any more).
+        NotFound: There is no such gateway, or none of the actor's own (any more).
     """
-    installation = gateways.get_visible(actor, public_id)
-    if not close(installation, now):
+    installation = gateways.get_owned(actor, public_id)
+    if not close(installation, actor, network_address=network_address, now=now):
         return
     _tell("gateway_removed", installation, actor, now)
     record("gateway.removed", installation, actor, network_address, now)
@@ -212,16 +222,19 @@ def remove_all(account: Account, *, actor: Account, network_address: str, now: d
     )
     closed = 0
     for installation in db.session.scalars(still_open).all():
-        if close(installation, now):
+        if close(installation, actor, network_address=network_address, now=now):
             record("gateway.removed", installation, actor, network_address, now)
             closed += 1
     return closed
 
 
-def close(installation: Installation, now: datetime) -> bool:
+def close(
+    installation: Installation, actor: Account, *, network_address: str, now: datetime
+) -> bool:
     """Close an installation; tell whether it was open. There is no other way in which one ends.
 
-    Its certificate of transfer dies with it, unless this is its claim.
+    What dealers may do with it ends, and so does its certificate of transfer, unless this is the
+    certificate's claim.
     """
     db.session.execute(
         update(Transfer)
@@ -240,7 +253,10 @@ def close(installation: Installation, now: datetime) -> bool:
         .execution_options(synchronize_session=False)
     )
     assert isinstance(closed, CursorResult)
-    return closed.rowcount == 1
+    if closed.rowcount != 1:
+        return False
+    links.end_all(installation, actor_id=actor.id, network_address=network_address, now=now)
+    return True
 
 
 def erase_addresses(now: datetime, *, keep_days: int) -> int:

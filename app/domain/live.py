@@ -11,26 +11,30 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Integer,
     Row,
     Select,
     String,
+    and_,
     bindparam,
     case,
     cast,
+    false,
     func,
     or_,
     select,
+    true,
 )
 
-from ..extensions import db
+from ..extensions import UtcDateTime, db
 from ..models import Account, Gateway, Heartbeat, Installation, Latest, PollState, Session
 from ..profiles.base import State
 from . import paging, sessions, tokens
 from .energy import day_of
 from .errors import NotFound
-from .gateways import matches, visible_to
+from .gateways import matches, visible_as, visible_to, visible_to_joined
 from .heartbeats import AWAY_S
 from .paging import Page
 from .polling import POLLER
@@ -65,6 +69,10 @@ class Overall(StrEnum):
     FAULT = "fault"
     LOST = "lost"
     NEW = "new"
+
+
+# worst first
+RANKS = (Overall.LOST, Overall.FAULT, Overall.NEW, Overall.OK)
 
 
 class Age(NamedTuple):
@@ -189,11 +197,12 @@ def get_live(actor: Account, public_id: str, now: datetime, *, zone: str) -> Liv
     Raises:
         NotFound: There is no such gateway, or none the actor may know of.
     """
-    asked = {"actor_id": actor.id, "public_id": public_id}
-    row = db.session.connection().execute(_one_row(), asked).one_or_none()
+    who = {"actor_id": actor.id, "dealer_id": actor.dealer_id}
+    asked = {**who, "public_id": public_id, "now": now}
+    row = db.session.connection().execute(_one_row(actor.role), asked).one_or_none()
     if row is None:
         raise NotFound
-    return _live(row, now, zone)
+    return of_row(row, now, zone)
 
 
 def poll(
@@ -204,11 +213,11 @@ def poll(
     A household's screen asks for this every few seconds: it takes a third of the time that
     `sessions.find` and `get_live` take, which tell why there is nothing where this is None.
     """
-    asked = {"token_hash": tokens.digest(token), "public_id": public_id}
+    asked = {"token_hash": tokens.digest(token), "public_id": public_id, "now": now}
     with db.engine.connect() as connection:
         row = connection.execute(_polled_row(), asked).one_or_none()
     session = sessions.glance_of(row, now, lifetimes) if row else None
-    return (session, _live(row, now, zone)) if row and session else None
+    return (session, of_row(row, now, zone)) if row and session else None
 
 
 def list_live(
@@ -218,41 +227,50 @@ def list_live(
 
     `search` finds in site name, gateway ID and address, every word of it.
     """
-    found = [visible_to(actor.id), *matches(search)]
+    found = [visible_to(actor, now), *matches(search)]
     count = db.session.scalar(
         select(func.count()).select_from(Installation).join(Installation.gateway).where(*found)
     )
     page = paging.within(page, count or 0, PER_PAGE)
-    rows = db.session.execute(
-        _rows()
+    listed = db.session.execute(
+        rows()
         .where(*found)
-        .order_by(_urgency(now), Installation.site_name, Installation.id)
+        .order_by(rank(now, *poller()), Installation.site_name, Installation.id)
         .limit(PER_PAGE)
         .offset((page - 1) * PER_PAGE)
     )
-    return Page([_live(row, now, zone) for row in rows], count or 0, page, PER_PAGE)
+    return Page([of_row(row, now, zone) for row in listed], count or 0, page, PER_PAGE)
 
 
 @cache
-def _one_row() -> Select[*tuple[Any, ...]]:
-    """Build the statement once: building it takes as long as running it."""
-    is_theirs = visible_to(bindparam("actor_id", type_=Integer))
-    return _rows().where(is_theirs, Gateway.public_id == bindparam("public_id"))
+def _one_row(role: str) -> Select[*tuple[Any, ...]]:
+    """Build the statement once for each role: building it takes as long as running it."""
+    actor_id, dealer_id = (bindparam(name, type_=Integer) for name in ("actor_id", "dealer_id"))
+    is_theirs = visible_as(role, actor_id, dealer_id, _now())
+    return rows().where(is_theirs, Gateway.public_id == bindparam("public_id"))
 
 
 @cache
 def _polled_row() -> Select[*tuple[Any, ...]]:
     return (
-        _rows()
+        rows()
         .add_columns(*sessions.GLANCE)
-        .join(Account, visible_to(Account.id))
-        .join(Session, Session.account_id == Account.id)
-        .where(sessions.is_open(), Gateway.public_id == bindparam("public_id"))
+        .join(Session, true())
+        .join(Session.account)
+        .where(
+            sessions.is_open(),
+            Gateway.public_id == bindparam("public_id"),
+            visible_to_joined(_now()),
+        )
     )
 
 
-def _rows() -> Select[*tuple[Any, ...]]:
-    """Select all that `_live` reads, as columns: objects would cost more than the query."""
+def _now() -> BindParameter[datetime]:
+    return bindparam("now", type_=UtcDateTime)
+
+
+def rows() -> Select[*tuple[Any, ...]]:
+    """Select all that `of_row` reads, as columns: objects would cost more than the query."""
     return (
         select(
             Gateway.id,
@@ -285,17 +303,29 @@ def _rows() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _urgency(now: datetime) -> ColumnElement[int]:
+def poller() -> tuple[datetime | None, datetime | None]:
+    """Return the poller's last sign of life, and the end of its last outage."""
+    beat = db.session.get(Heartbeat, POLLER)
+    return (beat.at, beat.back_at) if beat else (None, None)
+
+
+def rank(now: datetime, beat_at: datetime | None, back_at: datetime | None) -> ColumnElement[int]:
+    """Return the place in `RANKS` of what `of_row` calls the overall state, for sorting by it."""
+    lost_since = asked_until(now, beat_at) - LOST
+    # while the poller is not back for so long, nobody is lost: see `link_of`
+    may_be_lost = back_at is None or back_at <= lost_since
+    is_lost = Latest.taken_at <= lost_since if may_be_lost else false()
     has_fault = or_(Latest.state == State.FAULT.value, cast(Latest.alarms, String) != "[]")
     return case(
-        (Latest.taken_at.is_(None), 2),
-        (Latest.taken_at < now - LOST, 0),
-        (has_fault, 1),
-        else_=3,
+        (Latest.taken_at.is_(None), RANKS.index(Overall.NEW)),
+        (is_lost, RANKS.index(Overall.LOST)),
+        (and_(Latest.taken_at >= Installation.opened_at, has_fault), RANKS.index(Overall.FAULT)),
+        else_=RANKS.index(Overall.OK),
     )
 
 
-def _live(row: Row[Any], now: datetime, zone: str) -> Live:
+def of_row(row: Row[Any], now: datetime, zone: str) -> Live:
+    """Return what a row of `rows` shows. `zone` is that of a site that has none of its own."""
     link = link_of(row.taken_at, now, beat_at=row.beat_at, back_at=row.back_at)
     site_zone = row.zone or zone
     # what was there before belongs to whoever owned the gateway then

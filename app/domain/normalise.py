@@ -26,6 +26,7 @@ EMOJI_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 VOICED = str.maketrans("\u309b\u309c", "\u3099\u309a")
 
 _HYPHEN_INSIDE = regex(rf"(?<=[0-9A-Za-z])[{HYPHENS}]+(?=[0-9A-Za-z])")
+_DAY = regex(rf"([0-9]{{4}})[{HYPHENS}/.年]([0-9]{{1,2}})[{HYPHENS}/.月]([0-9]{{1,2}})日?")
 _NOT_DIGITS = str.maketrans("", "", HYPHENS + " ().〒/")
 _PHONE = regex(r"\+?[0-9]{6,20}")
 _MAIL_HYPHENS = {ord(hyphen): "-" for hyphen in HYPHENS if hyphen not in "ー~"}
@@ -81,6 +82,18 @@ def gateway_id(text: str) -> str:
     """Return a gateway's ID in capitals, without hyphens and spaces."""
     # once more: a mark that stood behind a space may now join its letter
     return line(line(text).translate(_NOT_DIGITS).upper())
+
+
+def number(text: str) -> int | None:
+    """Return a number handed on in writing (a 販売店ID), whatever stands between its digits."""
+    digits = line(text).translate(_NOT_DIGITS)
+    return int(digits) if len(digits) <= 9 and digits.isascii() and digits.isdigit() else None
+
+
+def day(text: str) -> str:
+    """Return a day as 2026-12-31, from 2026/12/31 or 2026年12月31日 too."""
+    found = _DAY.fullmatch(line(text).replace(" ", ""))
+    return "-".join(part.zfill(2) for part in found.groups()) if found else line(text)
 
 
 def phone(text: str) -> str:

@@ -78,7 +78,7 @@ def issue(
     Raises:
         NotFound: There is no such gateway, or none of the actor's (any more).
     """
-    installation = gateways.get_visible(actor, public_id)
+    installation = gateways.get_owned(actor, public_id)
     # certificates before their installation, as everywhere: two who wait for each other never end
     _revoke(Transfer.installation_id == installation.id, Transfer.expires_at <= now, now=now)
     still_open = (
@@ -122,7 +122,7 @@ def revoke(actor: Account, public_id: str, *, network_address: str, now: datetim
     Raises:
         NotFound: There is no such gateway, or none of the actor's (any more).
     """
-    installation = gateways.get_visible(actor, public_id)
+    installation = gateways.get_owned(actor, public_id)
     if not _revoke(Transfer.installation_id == installation.id, now=now):
         return False
     installations.record("transfer.revoked", installation, actor, network_address, now)
@@ -214,7 +214,7 @@ def take_over(
     transfer = get_standing(transfer_id, account=account, now=now)
     before = transfer.installation
     _claimed(transfer, account, now)
-    if not installations.close(before, now):
+    if not installations.close(before, account, network_address=network_address, now=now):
         raise TransferEnded
     db.session.execute(
         update(Sheet)

@@ -9,6 +9,7 @@ from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
+from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
 from .passwords import PasswordReset
 from .provisional import Provisional
@@ -25,6 +26,7 @@ __all__ = [
     "Consent",
     "Dealer",
     "DealerInvitation",
+    "DealerLook",
     "DealerRegistration",
     "EmailChange",
     "FailureCount",
@@ -33,6 +35,7 @@ __all__ = [
     "Installation",
     "Latest",
     "MaintenanceContact",
+    "MaintenanceLink",
     "OutboxMail",
     "PasswordReset",
     "PollState",

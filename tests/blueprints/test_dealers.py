@@ -338,11 +338,17 @@ def hanako(app: Flask, client: FlaskClient) -> FlaskClient:
 
 def test_a_dealers_menu_shows_what_is_a_dealers(hanako: FlaskClient) -> None:
     page = hanako.get("/manage").text
-    assert page.count('class="menu-card"') == 3
-    for words in ("販売店情報", "パスワードの変更", "商品マニュアル", "佐藤 花子 様"):
+    assert page.count('class="menu-card"') == 4
+    for words in (
+        "保守しているシステム",
+        "販売店情報",
+        "パスワードの変更",
+        "商品マニュアル",
+        "佐藤 花子 様",
+    ):
         assert words in page
     assert "エコ活サークル" not in page
-    for path in ("/dealer", "/account/password", "/manual"):
+    for path in ("/dealer/systems", "/dealer", "/account/password", "/manual"):
         assert f'href="{path}"' in page
         assert hanako.get(path).status_code == 200
 
@@ -355,8 +361,12 @@ def test_a_dealer_sees_its_data_and_prints_its_card(hanako: FlaskClient) -> None
     assert hanako.get("/account/").location == "/dealer"
 
 
-def test_a_dealers_live_screen_says_that_there_is_none_yet(hanako: FlaskClient) -> None:
-    page = hanako.get("/monitor")
+def test_a_dealers_live_screen_is_its_list_which_says_that_there_is_none_yet(
+    hanako: FlaskClient,
+) -> None:
+    answer = hanako.get("/monitor")
+    assert answer.location == "/dealer/systems"
+    page = hanako.get(answer.location)
     assert page.status_code == 200
     assert "保守を任されているゲートウェイは、まだありません。" in page.text
 

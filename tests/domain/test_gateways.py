@@ -23,7 +23,7 @@ def test_an_owner_sees_the_own_open_gateways_only(app: Flask) -> None:
         GatewayFactory()
         taro_id = taro.id
     with app.app_context():
-        seen = gateways.list_visible(db.session.get_one(Account, taro_id))
+        seen = gateways.list_visible(db.session.get_one(Account, taro_id), LONG_AGO)
         assert [installation.site_name for installation in seen] == ["一階", "二階"]
 
 
@@ -34,9 +34,9 @@ def test_a_strangers_gateway_and_one_that_was_given_away_are_not_found(app: Flas
         InstallationFactory(account=hanako, gateway=gateway, claimed_sheet_id=None)
         public_id, taro_id, hanako_id = gateway.public_id, taro.id, hanako.id
     with app.app_context():
-        found = gateways.get_visible(db.session.get_one(Account, hanako_id), public_id)
+        found = gateways.get_visible(db.session.get_one(Account, hanako_id), public_id, LONG_AGO)
         assert found.gateway.public_id == public_id
         taro = db.session.get_one(Account, taro_id)
         for unknown in (public_id, "NOSUCHID0000"):
             with pytest.raises(NotFound):
-                gateways.get_visible(taro, unknown)
+                gateways.get_visible(taro, unknown, LONG_AGO)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.domain import normalise, people
 
 FUNCTIONS = [
+    normalise.day,
     normalise.line,
     normalise.kana,
     normalise.street,
@@ -182,6 +183,20 @@ def test_what_is_no_mail_address(typed: str) -> None:
 def test_a_gateway_id(typed: str) -> None:
     assert normalise.gateway_id(typed) == "HDM000123456"
     assert people.is_gateway_id(normalise.gateway_id(typed))
+
+
+def test_a_number_that_was_handed_on() -> None:
+    for typed in ("4001", "４００１", " 4 001 ", "4ー001"):
+        assert normalise.number(typed) == 4001
+    for typed in ("", "x", "4001x", "1" * 10, "-" * 5000):
+        assert normalise.number(typed) is None
+
+
+def test_a_day() -> None:
+    for typed in ("2026-12-01", "2026/12/1", "２０２６年１２月１日", "2026.12.01", "2026−12−1"):
+        assert normalise.day(typed) == "2026-12-01"
+    for typed in ("", "12/1", "2026-13-45x", "tomorrow"):
+        assert normalise.day(typed) == typed
 
 
 def test_a_name_needs_a_letter() -> None:

@@ -29,6 +29,7 @@ from tests.factories import (
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
+    LinkFactory,
     MaintenanceContactFactory,
     RegistrationFactory,
     SheetFactory,
@@ -93,7 +94,44 @@ SUBJECTS = {
     ),
     "email_changed": ("【メールアドレス変更のお知らせ】", "Your mail address was changed"),
     "account_closed": ("【退会完了のお知らせ】", "Your account is closed"),
+    "link_made": (
+        "【保守を任せる販売店様登録のお知らせ】日向 & 家",
+        "A dealer now looks after 日向 & 家",
+    ),
+    "link_made_dealer": (
+        "【保守を任せる販売店様登録のお知らせ】日向 & 家",
+        "A dealer now looks after 日向 & 家",
+    ),
+    "link_changed": (
+        "【保守を任せる内容の変更のお知らせ】日向 & 家",
+        "Maintenance was changed: 日向 & 家",
+    ),
+    "link_changed_dealer": (
+        "【保守を任せる内容の変更のお知らせ】日向 & 家",
+        "Maintenance was changed: 日向 & 家",
+    ),
+    "link_unlinked": (
+        "【保守を任せている販売店様解除のお知らせ】日向 & 家",
+        "A dealer no longer looks after 日向 & 家",
+    ),
+    "link_unlinked_dealer": (
+        "【保守を任せている販売店様解除のお知らせ】日向 & 家",
+        "A dealer no longer looks after 日向 & 家",
+    ),
+    "link_declined": (
+        "【販売店様による保守辞退のお知らせ】日向 & 家",
+        "A dealer stopped looking after 日向 & 家",
+    ),
+    "link_dealer_closed": (
+        "【保守を任せている販売店様退会のお知らせ】日向 & 家",
+        "A dealer has left the service: 日向 & 家",
+    ),
+    "link_installation_ended": (
+        "【保守終了のお知らせ】日向 & 家",
+        "Maintenance has ended: 日向 & 家",
+    ),
 }
+LINKS = tuple(name for name in SUBJECTS if name.startswith("link_"))
 NAMES_THE_GATEWAY = (
     "registration_provisional",
     "registration_complete",
@@ -102,6 +140,7 @@ NAMES_THE_GATEWAY = (
     "transfer_issued",
     "gateway_handed_over",
     "gateway_taken_over",
+    *LINKS,
 )
 SINGLE_USE = {
     "registration_provisional": "registration",
@@ -152,7 +191,16 @@ def queued(app: Flask) -> Callable[..., int]:
         db.session.flush()
         change = EmailChangeFactory(account=account, completed_at=NOW)
         dealer = DealerFactory(name="日向 <太郎>", dealer_no=4017)
+        link = LinkFactory(
+            installation=installation,
+            dealer=dealer,
+            scope="watch",
+            ends_at=datetime(2026, 12, 31, 15, tzinfo=UTC),
+            ended_at=NOW,
+            how_ended="unlinked",
+        )
         refs = {
+            "link": link.id,
             "account": account.id,
             "registration": registration.id,
             "installation": installation.id,
@@ -249,6 +297,7 @@ def change(app: Flask, mail_id: int, name: str, /, **values: object) -> None:
             "dealer": DealerFactory._meta.model,
             "contact": MaintenanceContactFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
+            "link": LinkFactory._meta.model,
         }[name]
         found = db.session.get_one(subject, row.refs[name.removeprefix("dealer_")])
         for field, value in values.items():
@@ -483,15 +532,22 @@ def test_a_contact_who_confirmed_is_not_asked_again(
     assert why_not_written(app, settings, mail_id) == "the address is confirmed"
 
 
+TO_DEALERS = (
+    "dealer_approved",
+    "link_made_dealer",
+    "link_changed_dealer",
+    "link_unlinked_dealer",
+    "link_installation_ended",
+)
 NO_ACCOUNT = {
     "registration_provisional",
     "dealer_provisional",
-    "dealer_approved",
     "dealer_invitation",
     "maintenance_contact",
     # it is what these tell
     "account_closed",
     "dealer_person_removed",
+    *TO_DEALERS,
 }
 
 
@@ -587,12 +643,27 @@ def test_a_dealer_that_waits_is_told_so_instead_of_a_number(
         assert "None" not in part
 
 
+@pytest.mark.parametrize("name", TO_DEALERS)
 def test_nobody_writes_to_a_dealer_that_closed(
-    app: Flask, settings: Settings, queued: Callable[..., int]
+    app: Flask, settings: Settings, queued: Callable[..., int], name: str
 ) -> None:
-    mail_id = queued("dealer_approved")
+    mail_id = queued(name)
     change(app, mail_id, "dealer", closed_at=NOW)
     assert why_not_written(app, settings, mail_id) == "the dealer is closed"
+
+
+def test_mails_about_a_link_name_dealer_scope_and_last_day(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    text, _html = parts(written(app, settings, queued("link_made")))
+    for words in ("4017", "03-1234-5678", "見るだけ", "2026年12月31日"):
+        assert words in text
+    change(app, queued("link_made", "en"), "link", scope="set", ends_at=None)
+    with app.app_context():
+        [row] = db.session.query(OutboxMail).filter_by(key="link_made-en")
+    text, _html = parts(written(app, settings, row.id))
+    assert "watch and change settings" in text
+    assert "No end date" in text
 
 
 @pytest.mark.parametrize(

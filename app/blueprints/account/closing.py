@@ -45,7 +45,7 @@ def close() -> ResponseReturnValue:
 
 def show_closing(form: ClosingForm) -> str:
     """Render what will happen, and the form."""
-    owned = gateways.count_visible(current_user)
+    owned = gateways.count_owned(current_user)
     return render_template("account/close.html", form=form, gateways=owned)
 
 

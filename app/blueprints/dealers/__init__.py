@@ -1,6 +1,6 @@
-"""販売店: its registration (terms → form → confirmation → mail), and its own data."""
+"""販売店: its registration (terms → form → confirmation → mail), its own data, its systems."""
 
-from . import contacts, editing, own, people, registration
+from . import contacts, editing, own, people, registration, systems
 from .wizard import bp
 
-__all__ = ["bp", "contacts", "editing", "own", "people", "registration"]
+__all__ = ["bp", "contacts", "editing", "own", "people", "registration", "systems"]

@@ -143,7 +143,7 @@ def add_done() -> ResponseReturnValue:
         return redirect(url_for("gateways.index"), code=303)
     public_id = draft.data["public_id"]
     try:
-        summary = transfers.summary_for(gateways.get_visible(current_user, public_id))
+        summary = transfers.summary_for(gateways.get_owned(current_user, public_id))
     except NotFound:
         # removed since, in another tab
         return redirect(url_for("gateways.index"), code=303)

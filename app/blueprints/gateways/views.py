@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, installations, normalise, transfers
+from ...domain import gateways, installations, linked, looks, normalise, transfers
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..postal import look_up
@@ -47,12 +47,17 @@ def found() -> dict[str, Any]:
 @bp.get(f"/{GATEWAY}")
 @login_required
 def show(gateway_id: str) -> str:
-    """Show a gateway, its site and the units behind it."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    """Show a gateway, its site, the units behind it, and the dealers that look after it."""
+    installation = gateways.get_owned(current_user, gateway_id)
+    now = clock.now()
+    links = linked.list_open(installation, now)
     return render_template(
         "gateways/show.html",
         installation=installation,
-        certificate=transfers.find_standing(installation, clock.now()),
+        links=links,
+        past=linked.list_past(installation, now),
+        looked=looks.last_days(links),
+        certificate=transfers.find_standing(installation, now),
         summary=transfers.summary_for(installation),
     )
 
@@ -61,7 +66,7 @@ def show(gateway_id: str) -> str:
 @login_required
 def edit(gateway_id: str) -> ResponseReturnValue:
     """Change the name and the address of the site."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    installation = gateways.get_owned(current_user, gateway_id)
     form = SiteForm(data=site_data(installation))
     if request.method != "POST":
         return render_template("gateways/edit.html", form=form, installation=installation)
@@ -95,7 +100,7 @@ def site_data(installation: Any) -> dict[str, Any]:
 @login_required
 def remove(gateway_id: str) -> ResponseReturnValue:
     """Say what removing a gateway means, then do it."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    installation = gateways.get_owned(current_user, gateway_id)
     if request.method != "POST":
         return render_template("gateways/remove.html", installation=installation)
     with transaction():

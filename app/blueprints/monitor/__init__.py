@@ -10,6 +10,7 @@ from ...domain.errors import NotFound
 from ...domain.live import Live
 from ...domain.paging import Page
 from ..context import settings
+from ..dealers.looking import open_link
 from ..words import language
 from .watching import note_watched
 
@@ -26,17 +27,26 @@ def show(gateway_id: str | None = None) -> ResponseReturnValue:
     if gateway_id is None:
         return choose()
     shown = look(gateway_id)
+    is_dealers = current_user.role == "dealer"
+    if is_dealers:
+        open_link(gateway_id, clock.now())
     return render_template(
         "monitor/show.html",
         live=shown,
         tag=shown.tag(language()),
         tiles_url=url_for("monitor.tiles", gateway_id=gateway_id),
-        has_others=gateways.count_visible(current_user) > 1,
+        is_dealers=is_dealers,
+        has_others=not is_dealers and gateways.has_several(current_user, clock.now()),
     )
 
 
 def choose() -> ResponseReturnValue:
-    """Lead to the only gateway; list several; say what to do if there is none."""
+    """Lead to the only gateway; list several; say what to do if there is none.
+
+    Dealers have a list of their own, with their customers.
+    """
+    if current_user.role == "dealer":
+        return redirect(url_for("dealers.systems"))
     choice, search = find()
     if choice.found == 1 and not search:
         return redirect(url_for("monitor.show", gateway_id=choice.rows[0].public_id))

@@ -21,7 +21,7 @@ from .forms import IssueForm
 @login_required
 def show(gateway_id: str) -> str:
     """Say what handing over means, or show that a certificate stands."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    installation = gateways.get_owned(current_user, gateway_id)
     return render_template(
         "transfers/show.html",
         installation=installation,
@@ -52,7 +52,7 @@ def issue(gateway_id: str) -> ResponseReturnValue:
 @login_required
 def certificate(gateway_id: str) -> ResponseReturnValue:
     """Show the certificate as it is printed, as often as its owner likes."""
-    installation = gateways.get_visible(current_user, gateway_id)
+    installation = gateways.get_owned(current_user, gateway_id)
     standing = transfers.find_standing(installation, clock.now())
     code = transfers.code_of(standing, str(current_app.secret_key)) if standing else None
     if standing is None or code is None:

@@ -1,0 +1,49 @@
+"""When a maintenance link is open. Every check asks this and nothing else."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    SQLColumnExpression,
+    and_,
+    exists,
+    literal_column,
+    or_,
+)
+
+from ..models import Account, Dealer, Installation, MaintenanceLink
+
+Moment = datetime | SQLColumnExpression[datetime]
+
+
+def is_open(now: Moment) -> ColumnElement[bool]:
+    """Return the condition: neither ended nor declined, and its last day is not over."""
+    ends_at = MaintenanceLink.ends_at
+    return and_(MaintenanceLink.ended_at.is_(None), or_(ends_at.is_(None), ends_at > now))
+
+
+def is_maintained(now: Moment) -> Exists:
+    """Return the condition under which an installation has a dealer."""
+    return _link_of_installation(is_open(now))
+
+
+def is_maintained_by(
+    dealer_id: int | SQLColumnExpression[int] | SQLColumnExpression[int | None], now: Moment
+) -> Exists:
+    """Return the condition under which a dealer may look after an installation."""
+    dealer_is_there = exists(literal_column("1")).where(
+        Dealer.id == MaintenanceLink.dealer_id, Dealer.closed_at.is_(None)
+    )
+    return _link_of_installation(
+        MaintenanceLink.dealer_id == dealer_id,
+        is_open(now),
+        dealer_is_there.correlate(MaintenanceLink),
+    )
+
+
+def _link_of_installation(*which: ColumnElement[bool]) -> Exists:
+    found = exists(literal_column("1")).where(
+        MaintenanceLink.installation_id == Installation.id, *which
+    )
+    return found.correlate(Installation, Account)
