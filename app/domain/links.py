@@ -61,7 +61,7 @@ class LinksChanged(Rejected):
 
 
 @dataclass(frozen=True)
-class Terms:
+class Mandate:
     """How far a dealer may go ("watch" or "set"), and its last day, if there is one."""
 
     scope: str = "set"
@@ -107,7 +107,7 @@ def find_dealer(dealer_no: str, phone: str, *, hold: bool = False) -> Dealer:
     return dealer
 
 
-def check(installation: Installation, dealer: Dealer, terms: Terms, now: datetime) -> None:
+def check(installation: Installation, dealer: Dealer, mandate: Mandate, now: datetime) -> None:
     """Tell before the confirmation whether `link` would be refused.
 
     Raises:
@@ -115,7 +115,7 @@ def check(installation: Installation, dealer: Dealer, terms: Terms, now: datetim
         TooManyDealers: Five others do.
         EndPassed: The last day is over.
     """
-    terms.ends_at(installation.zone, now)
+    mandate.ends_at(installation.zone, now)
     present = linked.list_open(installation, now)
     if dealer.id in [one.dealer_id for one in present]:
         raise AlreadyLinked
@@ -129,7 +129,7 @@ def link(
     *,
     dealer_no: str,
     phone: str,
-    terms: Terms,
+    mandate: Mandate,
     network_address: str,
     now: datetime,
 ) -> MaintenanceLink:
@@ -146,13 +146,13 @@ def link(
     installation = gateways.get_owned(actor, public_id)
     _hold(installation)
     dealer = find_dealer(dealer_no, phone, hold=True)
-    ends_at = terms.ends_at(installation.zone, now)
+    ends_at = mandate.ends_at(installation.zone, now)
     _end_lapsed(MaintenanceLink.gateway_id == installation.gateway_id, now=now)
     standing = _standing(installation.gateway_id)
     for one in standing:
         if one.dealer_id == dealer.id:
             # 「登録」 pressed twice
-            if (one.made_by_id, one.scope, one.ends_at) == (actor.id, terms.scope, ends_at):
+            if (one.made_by_id, one.scope, one.ends_at) == (actor.id, mandate.scope, ends_at):
                 return one
             raise AlreadyLinked
     made = MaintenanceLink(
@@ -160,7 +160,7 @@ def link(
         installation_id=installation.id,
         dealer_id=dealer.id,
         slot=_free_slot(standing),
-        scope=terms.scope,
+        scope=mandate.scope,
         began_at=now,
         made_by_id=actor.id,
         ends_at=ends_at,
@@ -171,7 +171,7 @@ def link(
     except IntegrityError as error:
         raise LinksChanged from error
     link_mails.tell("link_made", made, now)
-    _record("link.made", made, actor.id, network_address, now, scope=terms.scope)
+    _record("link.made", made, actor.id, network_address, now, scope=mandate.scope)
     return made
 
 
@@ -179,7 +179,7 @@ def change(
     actor: Account,
     public_id: str,
     dealer_no: int,
-    terms: Terms,
+    mandate: Mandate,
     *,
     network_address: str,
     now: datetime,
@@ -191,20 +191,20 @@ def change(
         EndPassed: The last day is over.
     """
     found = linked.get_of_owner(actor, public_id, dealer_no)
-    ends_at = terms.ends_at(found.installation.zone, now)
-    if (found.scope, found.ends_at) == (terms.scope, ends_at):
+    ends_at = mandate.ends_at(found.installation.zone, now)
+    if (found.scope, found.ends_at) == (mandate.scope, ends_at):
         return
     changed = db.session.execute(
         update(MaintenanceLink)
         .where(MaintenanceLink.id == found.id, is_open(now))
-        .values(scope=terms.scope, ends_at=ends_at)
+        .values(scope=mandate.scope, ends_at=ends_at)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(changed, CursorResult)
     if changed.rowcount != 1:
         raise NotFound
     link_mails.tell("link_changed", found, now, again=True)
-    _record("link.changed", found, actor.id, network_address, now, scope=terms.scope)
+    _record("link.changed", found, actor.id, network_address, now, scope=mandate.scope)
 
 
 def unlink(

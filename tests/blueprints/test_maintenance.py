@@ -309,6 +309,15 @@ def test_a_dealer_is_unlinked_in_words_of_unlinking(app: Flask, taro: FlaskClien
     assert taro.get(f"{LINK}/4001/done").status_code == 404
 
 
+def test_unlinking_what_has_lapsed_meanwhile_is_no_fault(app: Flask, taro: FlaskClient) -> None:
+    add_link(app, ends_at=NOW)
+    assert taro.get(f"{UNLINK}/4001").status_code == 404
+    done = taro.post(f"{UNLINK}/4001")
+    assert taro.get(done.location).status_code == 200
+    with app.app_context():
+        assert db.session.scalars(select(OutboxMail)).all() == []
+
+
 def test_the_gateways_page_shows_its_dealers_and_leads_to_both(
     app: Flask, taro: FlaskClient
 ) -> None:
@@ -398,3 +407,9 @@ def test_english_pages_hold_no_japanese_but_names(app: Flask, taro: FlaskClient)
     for page in pages:
         main = page.text.partition("<main")[2].partition("</main>")[0]
         assert not findall(r"[\u3041-\u30ff\u4e00-\u9fff]+", main), page.request.path
+
+
+def test_errors_are_listed_in_the_order_of_the_page(taro: FlaskClient) -> None:
+    page = taro.post(LINK, data={"ends_on": "x"}).text
+    listed = findall(r'<li><a href="#(\w+)">', page)
+    assert listed == ["dealer_no", "phone", "ends_on"]

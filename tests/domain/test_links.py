@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain import gateways, installations, linked, links, live, looks
 from app.domain.errors import NotFound
-from app.domain.links import Terms
+from app.domain.links import Mandate
 from app.extensions import db
 from app.models import Account, AuditEntry, Dealer, DealerLook, MaintenanceLink, OutboxMail
 from app.transaction import transaction
@@ -63,7 +63,7 @@ def make(
             ID,
             dealer_no=dealer_no,
             phone=phone,
-            terms=Terms(**asked),
+            mandate=Mandate(**asked),
             network_address="192.0.2.1",
             now=now,
         )
@@ -173,10 +173,10 @@ def test_the_sixth_dealer_is_refused_until_one_is_unlinked(home: Flask) -> None:
         with pytest.raises(links.TooManyDealers):
             make("4006")
         with pytest.raises(links.TooManyDealers):
-            links.check(installation, sixth, Terms(), NOW)
+            links.check(installation, sixth, Mandate(), NOW)
         with transaction():
             links.unlink(who("taro"), ID, 4003, **FROM)
-        links.check(installation, sixth, Terms(), NOW)
+        links.check(installation, sixth, Mandate(), NOW)
         assert make("4006").slot == 3
 
 
@@ -185,10 +185,10 @@ def test_the_confirmation_is_refused_what_linking_would_be(home: Flask) -> None:
         installation = gateways.get_owned(who("taro"), ID)
         dealer = links.find_dealer(NUMBER, PHONE)
         with pytest.raises(links.EndPassed):
-            links.check(installation, dealer, Terms(ends_on=date(2026, 11, 21)), NOW)
+            links.check(installation, dealer, Mandate(ends_on=date(2026, 11, 21)), NOW)
         make()
         with pytest.raises(links.AlreadyLinked):
-            links.check(installation, dealer, Terms(), NOW)
+            links.check(installation, dealer, Mandate(), NOW)
 
 
 def test_a_strangers_gateway_is_not_linked(home: Flask) -> None:
@@ -298,10 +298,10 @@ def test_linking_ends_what_has_lapsed_and_frees_its_slot(home: Flask) -> None:
 def test_the_owner_changes_scope_and_last_day(home: Flask) -> None:
     with home.app_context():
         make()
-        terms = Terms("watch", date(2026, 12, 31))
+        mandate = Mandate("watch", date(2026, 12, 31))
         for _ in "12":
             with transaction():
-                links.change(who("taro"), ID, 4001, terms, **FROM)
+                links.change(who("taro"), ID, 4001, mandate, **FROM)
         found = linked.get_open_of_owner(who("taro"), ID, 4001, NOW)
         assert (found.scope, found.ends_at) == ("watch", datetime(2026, 12, 31, 15, tzinfo=UTC))
         assert [template for template, _to in mails()[2:]] == [
@@ -309,18 +309,18 @@ def test_the_owner_changes_scope_and_last_day(home: Flask) -> None:
             "link_changed_dealer",
         ]
         for actor, number, wrong in (
-            ("stranger", 4001, Terms()),
-            ("hanako", 4001, Terms()),
-            ("taro", 4002, Terms()),
+            ("stranger", 4001, Mandate()),
+            ("hanako", 4001, Mandate()),
+            ("taro", 4002, Mandate()),
         ):
             with pytest.raises(NotFound):
                 links.change(who(actor), ID, number, wrong, **FROM)
         with pytest.raises(links.EndPassed):
-            links.change(who("taro"), ID, 4001, Terms(ends_on=date(2026, 1, 1)), **FROM)
+            links.change(who("taro"), ID, 4001, Mandate(ends_on=date(2026, 1, 1)), **FROM)
         with transaction():
             links.unlink(who("taro"), ID, 4001, **FROM)
         with pytest.raises(NotFound):
-            links.change(who("taro"), ID, 4001, Terms(), **FROM)
+            links.change(who("taro"), ID, 4001, Mandate(), **FROM)
 
 
 def test_unlinking_ends_access_at_once_and_a_second_time_changes_nothing(home: Flask) -> None:

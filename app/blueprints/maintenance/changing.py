@@ -11,7 +11,7 @@ from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..signin.limited import client_address
 from . import DEALER, GATEWAY, bp
-from .forms import TermsForm
+from .forms import MandateForm
 
 
 @bp.route(f"/change/{GATEWAY}/{DEALER}", methods=["GET", "POST"])
@@ -20,7 +20,7 @@ def change(gateway_id: str, dealer_no: int) -> ResponseReturnValue:
     """Change scope and last day of an open link."""
     now = clock.now()
     link = linked.get_open_of_owner(current_user, gateway_id, dealer_no, now)
-    form = TermsForm(data={"scope": link.scope, "ends_on": links.ends_on(link)})
+    form = MandateForm(data={"scope": link.scope, "ends_on": links.ends_on(link)})
     if request.method != "POST":
         return render_template("maintenance/change.html", form=form, link=link)
     if not form.validate():
@@ -31,7 +31,7 @@ def change(gateway_id: str, dealer_no: int) -> ResponseReturnValue:
                 current_user,
                 gateway_id,
                 dealer_no,
-                form.terms(),
+                form.mandate(),
                 network_address=client_address(),
                 now=now,
             )

@@ -5,7 +5,7 @@ from datetime import date
 from wtforms import RadioField
 
 from ...domain import normalise, people
-from ...domain.links import SCOPES, Terms
+from ...domain.links import SCOPES, Mandate
 from ...extensions import lazy_gettext as _
 from ..fields import Needed, Shape, TextField
 from ..forms import Form
@@ -22,41 +22,8 @@ def is_day(text: str) -> bool:
         return False
 
 
-def _scopes() -> list[tuple[str, str]]:
-    return [("set", str(_("見る・設定する"))), ("watch", str(_("見るだけ")))]
-
-
-class TermsForm(Form):
-    """How far a dealer may go, and until when."""
-
-    scope = RadioField(
-        _("任せる内容"),
-        choices=_scopes,
-        default="set",
-        # our own words: WTForms' own check speaks of "a valid choice"
-        validate_choice=False,
-        validators=[
-            Needed(_("任せる内容を選んでください。")),
-            Shape(8, [(SCOPES.__contains__, _("任せる内容を選んでください。"))]),
-        ],
-        description=_("どちらを選んでも、機器の状態とお客様のご登録の情報が見えます。"),
-    )
-    ends_on = TextField(
-        _("任せる期限"),
-        tidy=normalise.day,
-        checks=[(is_day, _("2026/12/31 のように、年月日で入力してください。"))],
-        help=_("この日の終わりまで保守を任せます。期限を決めないときは、空のままにしてください。"),
-        width="m",
-    )
-
-    def terms(self) -> Terms:
-        """Return the checked terms."""
-        day = self.typed("ends_on")
-        return Terms(self.typed("scope"), date.fromisoformat(day) if day else None)
-
-
-class LinkForm(TermsForm):
-    """The dealer, by the two numbers it hands on, and the terms."""
+class DealerFields:
+    """The dealer, by the numbers it hands on; made first, so that it comes first on the page."""
 
     dealer_no = TextField(
         _("販売店ID"),
@@ -81,3 +48,40 @@ class LinkForm(TermsForm):
         width="m",
         attrs={"inputmode": "tel", "autocomplete": "off"},
     )
+
+
+def _scopes() -> list[tuple[str, str]]:
+    return [("set", str(_("見る・設定する"))), ("watch", str(_("見るだけ")))]
+
+
+class MandateForm(Form):
+    """How far a dealer may go, and until when."""
+
+    scope = RadioField(
+        _("任せる内容"),
+        choices=_scopes,
+        default="set",
+        # our own words: WTForms' own check speaks of "a valid choice"
+        validate_choice=False,
+        validators=[
+            Needed(_("任せる内容を選んでください。")),
+            Shape(8, [(SCOPES.__contains__, _("任せる内容を選んでください。"))]),
+        ],
+        description=_("どちらを選んでも、機器の状態とお客様のご登録の情報が見えます。"),
+    )
+    ends_on = TextField(
+        _("任せる期限"),
+        tidy=normalise.day,
+        checks=[(is_day, _("2026/12/31 のように、年月日で入力してください。"))],
+        help=_("この日の終わりまで保守を任せます。期限を決めないときは、空のままにしてください。"),
+        width="m",
+    )
+
+    def mandate(self) -> Mandate:
+        """Return the checked mandate."""
+        day = self.typed("ends_on")
+        return Mandate(self.typed("scope"), date.fromisoformat(day) if day else None)
+
+
+class LinkForm(DealerFields, MandateForm):
+    """Which dealer, how far it may go, and until when."""

@@ -41,7 +41,7 @@ def link(gateway_id: str) -> ResponseReturnValue:
     return render_template(
         "maintenance/link_confirm.html",
         form=form,
-        terms=form.terms(),
+        mandate=form.mandate(),
         dealer=dealer,
         **around(installation),
     )
@@ -69,7 +69,7 @@ def find(installation: Any, form: LinkForm) -> Any:
         Rejected: There is no such dealer, or it may not.
     """
     dealer = links.find_dealer(form.typed("dealer_no"), form.typed("phone"))
-    links.check(installation, dealer, form.terms(), clock.now())
+    links.check(installation, dealer, form.mandate(), clock.now())
     return dealer
 
 
@@ -84,7 +84,7 @@ def register(gateway_id: str, form: LinkForm) -> linked.Link:
         gateway_id,
         dealer_no=form.typed("dealer_no"),
         phone=form.typed("phone"),
-        terms=form.terms(),
+        mandate=form.mandate(),
         network_address=client_address(),
         now=clock.now(),
     )

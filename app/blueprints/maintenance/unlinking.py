@@ -71,7 +71,7 @@ def unlink(gateway_id: str, dealer_no: int) -> ResponseReturnValue:
 def unlinked(gateway_id: str, dealer_no: int) -> ResponseReturnValue:
     """Say that the dealer's maintenance has ended."""
     link = linked.get_of_owner(current_user, gateway_id, dealer_no)
-    if link.ended_at is None:
+    if linked.is_open_at(link, clock.now()):
         return redirect(
             url_for("maintenance.unlink", gateway_id=gateway_id, dealer_no=dealer_no), code=303
         )
