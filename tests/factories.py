@@ -226,3 +226,4 @@ class TermsVersionFactory(Row):
     body_ja = "# 利用規約\n\nこの規約は、本サービスの利用条件を定めるものです。"
     body_en = "# Terms of use\n\nThese terms set out how the service may be used."
     effective_at = LONG_AGO
+    published_at = factory.SelfAttribute("effective_at")

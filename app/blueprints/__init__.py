@@ -13,12 +13,15 @@ NOUNS = (
     "dealers",
     "postal",
     "signin",
+    # after it: who is signed in is known by then
+    "agreement",
     "account",
     "manage",
     "gateways",
     "monitor",
     "operator",
     "manual",
+    "metrics",
 )
 DEMO_NOUNS = ("dev", "dev_sheets")
 

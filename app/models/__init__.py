@@ -2,6 +2,7 @@
 
 from .accounts import Account
 from .audit import AuditEntry
+from .campaigns import Campaign
 from .dealers import Dealer, DealerRegistration
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
@@ -18,6 +19,7 @@ from .terms import Consent, TermsVersion
 __all__ = [
     "Account",
     "AuditEntry",
+    "Campaign",
     "ClaimAttempt",
     "Consent",
     "Dealer",
