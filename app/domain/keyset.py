@@ -7,6 +7,7 @@ costs the same whether a thousand rows come before it or ten million. The price:
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from re import ASCII
 from re import compile as regex
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +18,9 @@ from ..extensions import UtcDateTime, db
 PER_PAGE = 20
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # microseconds of a moment up to the year 9999, and a row's id
-CURSOR = regex(r"(\d{1,18})-(\d{1,18})")
+CURSOR = regex(r"(\d{1,18})-(\d{1,10})", ASCII)
+# PostgreSQL's integer
+LARGEST_ID = 2_147_483_647
 
 Row = TypeVar("Row")
 
@@ -46,7 +49,7 @@ class Key:
     def beyond(self, cursor: str, *, older: bool) -> ColumnElement[bool] | None:
         """Return the condition for what comes after (or before) a place, None if it is none."""
         found = CURSOR.fullmatch(cursor)
-        if found is None:
+        if found is None or int(found[2]) > LARGEST_ID:
             return None
         try:
             at = EPOCH + timedelta(microseconds=int(found[1]))

@@ -61,7 +61,7 @@ def test_every_part_is_shown_with_its_backlog(app: Flask, operator: FlaskClient)
         mail.queue("x", "", key="1", language="ja", now=clock.now() - timedelta(hours=3))
     page = operator.get("/operator/health")
     assert page.status_code == 200
-    for words in ("SQLite", "0006", "定期実行（cron）", "いちばん古い待ち", "遅れています"):
+    for words in ("SQL", "表の版", "定期実行（cron）", "いちばん古い待ち", "遅れています"):
         assert words in page.text
     assert "動いていません" not in page.text
     assert "応答がありません" not in page.text

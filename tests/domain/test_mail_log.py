@@ -77,7 +77,9 @@ def test_mails_of_one_moment_are_told_apart(app: Flask) -> None:
         assert len({row.id for row in [*page.rows, *rest.rows]}) == 25
 
 
-@pytest.mark.parametrize("place", ["x", "1", "-", "9" * 18 + "-1", "1-" + "9" * 19, "²-1", "1-1\0"])
+@pytest.mark.parametrize(
+    "place", ["x", "1", "-", "9" * 18 + "-1", "1-" + "9" * 19, "²-1", "1-1\0", "1-2147483648"]
+)
 def test_a_place_that_is_none_is_passed_over(app: Flask, place: str) -> None:
     with app.app_context(), transaction():
         write(3)

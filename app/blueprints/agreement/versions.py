@@ -1,4 +1,4 @@
-"""Which terms stand, as each page needs to know: asked of the database twice a minute, not always.
+"""Which terms stand, as each page needs to know: asked of the database every few seconds.
 
 There may be many web processes, and each looks for itself: a version that is published, withdrawn
 or comes into force by its date is known to all of them within `SEEN_S`. A process that publishes
@@ -14,7 +14,7 @@ from ...domain import terms
 from ...domain.terms import Standing
 from ..context import settings
 
-SEEN_S = 30
+SEEN_S = 5
 
 
 class Versions:

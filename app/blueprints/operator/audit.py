@@ -79,7 +79,7 @@ def csv_of(asked: Asked) -> Iterator[str]:
                 entry.subject,
                 entry.subject_id or "",
                 entry.network_address,
-                shown_detail(entry.detail),
+                as_json(entry.detail),
             ]
             for entry in entries
         )
@@ -109,7 +109,7 @@ def found() -> dict[str, Any]:
         "actions": ACTIONS,
         "subjects": SUBJECTS,
         "emails": audit_log.addresses(shown.rows),
-        "shown_detail": shown_detail,
+        "facts": facts,
     }
 
 
@@ -144,6 +144,15 @@ def row_id(typed: str) -> int | None:
     return audit_log.NOBODY
 
 
-def shown_detail(detail: dict[str, Any]) -> str:
-    """Return the facts of an entry on one line."""
+def facts(detail: dict[str, Any]) -> str:
+    """Return the facts of an entry as the page shows them, on one line."""
+    said = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in sorted(detail.items())
+    }
+    return " / ".join(f"{name}: {value}" for name, value in said.items())
+
+
+def as_json(detail: dict[str, Any]) -> str:
+    """Return the facts of an entry as the file has them."""
     return json.dumps(detail, ensure_ascii=False, sort_keys=True) if detail else ""
