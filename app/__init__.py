@@ -22,6 +22,7 @@ from .cli import register_commands
 from .config import Settings
 from .extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
 from .logs import configure_logs
+from .mailing import showing
 
 
 class Portal(Flask):
@@ -60,6 +61,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     limiter.init_app(app)
     queues.init(settings.redis_url or "redis://localhost:6379/0")
     hasher.init(time_cost=settings.argon2_time_cost, memory_kib=settings.argon2_memory_kib)
+
+    # blueprints know no letters: the mail log is handed what shows them
+    app.extensions["show_mail"] = showing.show
+    app.extensions["mail_names"] = showing.names
 
     give_context(app)
     answer_errors(app)

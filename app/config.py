@@ -35,6 +35,7 @@ class Settings(BaseSettings):
 
     # Secrets: no defaults outside the demo
     secret_key: str = ""
+    metrics_token: str = ""
 
     # Names and desks
     service_name: str = "遠隔モニタリングサービス"
@@ -120,6 +121,13 @@ class Settings(BaseSettings):
     def _base_url_is_one(cls, value: str) -> str:
         TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _metrics_token_is_long(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("METRICS_TOKEN must have 32 characters or more")
+        return value
 
     @model_validator(mode="after")
     def _no_secret_by_default(self) -> Self:

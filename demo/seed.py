@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from app.cli.sheets import discard, write_sheets
 from app.config import Settings
-from app.domain import provisioning, terms
+from app.domain import campaigns, provisioning, terms
 from app.domain.provisioning import Provisioned
 from app.domain.sheet_passwords import ALPHABET
 from app.extensions import db, hasher
@@ -35,6 +35,8 @@ def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime
     # a text that was changed since is a new version, and no demo decides on that
     with suppress(terms.VersionTaken), transaction():
         terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, now)
+    with transaction():
+        campaigns.publish_file(settings.content_dir, now)
     with transaction():
         # ready means that workers were seen since this start
         db.session.execute(delete(Heartbeat).where(Heartbeat.name.startswith("queue:")))

@@ -13,8 +13,9 @@ from typing import Any
 
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
+from sqlalchemy import select
 
-from app.domain import sheet_passwords, tokens
+from app.domain import sheet_passwords, terms, tokens
 from app.extensions import db, hasher
 from app.models import (
     Account,
@@ -36,6 +37,13 @@ from app.models import (
 PASSWORD = "Hinata88"
 SHEET_PASSWORD = "kx7m-w4pt-9hru"
 LONG_AGO = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
+
+
+def newest_terms_id(role: str) -> int | None:
+    """Return the terms that an account of this role agreed to, if there are any."""
+    kind = terms.KIND_OF_ROLE.get(role)
+    newest = select(TermsVersion.id).filter_by(kind=kind).order_by(TermsVersion.id.desc())
+    return db.session.scalar(newest.limit(1))
 
 
 class Row(SQLAlchemyModelFactory):
@@ -77,6 +85,8 @@ class AccountFactory(PersonRow):
     language = "ja"
     created_at = LONG_AGO
     password_changed_at = LONG_AGO
+    # whoever comes after terms were published agreed to them
+    agreed_terms_id = factory.LazyAttribute(lambda row: newest_terms_id(row.role))
 
 
 class CustomerFactory(AccountFactory):
@@ -310,3 +320,4 @@ class TermsVersionFactory(Row):
     body_ja = "# 利用規約\n\nこの規約は、本サービスの利用条件を定めるものです。"
     body_en = "# Terms of use\n\nThese terms set out how the service may be used."
     effective_at = LONG_AGO
+    published_at = factory.SelfAttribute("effective_at")

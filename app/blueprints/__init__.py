@@ -13,6 +13,8 @@ NOUNS = (
     "dealers",
     "postal",
     "signin",
+    # after it: who is signed in is known by then
+    "agreement",
     "account",
     "manage",
     "gateways",
@@ -21,6 +23,7 @@ NOUNS = (
     "monitor",
     "operator",
     "manual",
+    "metrics",
 )
 DEMO_NOUNS = ("dev", "dev_sheets")
 

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from .campaign import campaign
 from .dealers import dealers
 from .gateways import gateways
 from .terms import terms
@@ -9,6 +10,7 @@ from .terms import terms
 
 def register_commands(app: Flask) -> None:
     """Register every command group."""
+    app.cli.add_command(campaign)
     app.cli.add_command(dealers)
     app.cli.add_command(gateways)
     app.cli.add_command(terms)

@@ -14,7 +14,7 @@ from flask_babel import force_locale
 from markupsafe import Markup
 
 from ..config import Settings
-from ..domain import sheet_passwords, terms, texts
+from ..domain import campaigns, sheet_passwords, terms, texts
 from ..domain.provisioning import Box, Provisioned
 
 # sizes of the terms on the back (sheet.css): full-width characters a line, lines of both columns
@@ -60,7 +60,7 @@ def render_sheet(
             terms_version=agreement.version,
             terms_html=texts.render(body),
             terms_size=terms_size(body),
-            campaign=_campaign(settings, language),
+            campaign=_campaign(settings, language, now),
             language=language,
         )
 
@@ -81,12 +81,11 @@ def _width(row: str) -> float:
     return sum(1 if east_asian_width(sign) in "FWA" else 0.55 for sign in row.strip())
 
 
-def _campaign(settings: Settings, language: str) -> str:
-    """Return the title of the campaign that runs: the first line of its text, or nothing."""
-    text = texts.read(settings.content_dir, "campaign", language) or ""
-    return texts.fill(
-        text.strip().partition("\n")[0].lstrip("# "), settings.in_language(language).names
-    )
+def _campaign(settings: Settings, language: str, now: datetime) -> str:
+    """Return the title of the campaign that runs, or nothing."""
+    running = campaigns.running(now)
+    title = campaigns.title(campaigns.body(running, language)) if running else ""
+    return texts.fill(title, settings.in_language(language).names)
 
 
 def write_sheets(

@@ -33,12 +33,13 @@ def publish(effective: datetime | None) -> None:
     try:
         with transaction():
             versions = rules.publish_folder(
-                settings.content_dir / "terms", settings.names_by_language, begin
+                settings.content_dir / "terms", settings.names_by_language, begin, now=clock.now()
             )
             for version in versions:
                 since = version.effective_at.astimezone(zone)
+                stands = "withdrawn, was to be" if version.withdrawn_at else "in force"
                 click.echo(
-                    f"{version.kind} {version.version}: in force from {since:%Y-%m-%d %H:%M}"
+                    f"{version.kind} {version.version}: {stands} from {since:%Y-%m-%d %H:%M}"
                 )
     except (Rejected, FileNotFoundError) as refusal:
         raise click.ClickException(str(refusal)) from refusal

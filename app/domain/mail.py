@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, exists, literal_column, select, update
+from sqlalchemy import CursorResult, delete, exists, func, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..extensions import Model, db, wake_after_commit
@@ -36,7 +36,7 @@ class Claim:
 
 def queue(
     template: str, to: str, *, key: str, language: str, now: datetime, **refs: int | str
-) -> None:
+) -> bool:
     """Put a mail into the outbox, in the caller's transaction; sending begins after its commit.
 
     A second mail with the same `key` changes nothing, also if both are queued at the same moment.
@@ -48,8 +48,11 @@ def queue(
         language: "ja" or "en".
         now: The present moment.
         refs: Ids of the rows that the mail speaks of; its text is made of them when it is sent.
+
+    Returns:
+        Whether this was the first with its key.
     """
-    _insert_if_new(
+    is_new = _insert_if_new(
         OutboxMail,
         key=key,
         template=template,
@@ -63,6 +66,7 @@ def queue(
         answer="",
     )
     wake_after_commit("mail")
+    return is_new
 
 
 def is_any_due(now: datetime) -> bool:
@@ -90,10 +94,10 @@ def claim(now: datetime, lease_s: int) -> Claim | None:
         update(OutboxMail)
         .where(OutboxMail.id == next_one, *_due(now))
         .values(next_attempt_at=until, attempts=OutboxMail.attempts + 1)
-        .returning(OutboxMail.id, OutboxMail.attempts, OutboxMail.created_at)
+        .returning(OutboxMail.id, OutboxMail.attempts, _waits_since().label("waits_since"))
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    return Claim(taken.id, until, taken.attempts, taken.created_at) if taken else None
+    return Claim(taken.id, until, taken.attempts, taken.waits_since) if taken else None
 
 
 def sent(claimed: Claim, answer: str, now: datetime) -> None:
@@ -144,7 +148,7 @@ def give_up_old(answer: str, now: datetime, *, give_up_days: int) -> list[int]:
     return list(
         db.session.scalars(
             update(OutboxMail)
-            .where(*_due(now), OutboxMail.created_at <= now - timedelta(days=give_up_days))
+            .where(*_due(now), _waits_since() <= now - timedelta(days=give_up_days))
             .values(state="dropped", answer=answer[:ANSWER_LENGTH])
             .returning(OutboxMail.id)
             .execution_options(synchronize_session=False)
@@ -176,6 +180,20 @@ def server_is_back() -> datetime | None:
     return db.session.scalar(
         delete(Heartbeat).where(Heartbeat.name == SERVER_AWAY).returning(Heartbeat.back_at)
     )
+
+
+def release(mail_id: int, now: datetime) -> bool:
+    """Try a dropped mail again, as patiently as a new one; tell whether it was dropped."""
+    wake_after_commit("mail")
+    return _count(
+        update(OutboxMail)
+        .where(OutboxMail.id == mail_id, OutboxMail.state == "dropped")
+        .values(state="waiting", attempts=0, next_attempt_at=now, released_at=now)
+    )
+
+
+def _waits_since() -> ColumnElement[datetime]:
+    return func.coalesce(OutboxMail.released_at, OutboxMail.created_at)
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:

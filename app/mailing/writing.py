@@ -83,13 +83,21 @@ class Folded(Message):
 
 
 def compose(
-    row: OutboxMail, settings: Settings, *, now: datetime, sign: Callable[[str, int, str], str]
+    row: OutboxMail,
+    settings: Settings,
+    *,
+    now: datetime,
+    sign: Callable[[str, int, str], str],
+    past: bool = False,
 ) -> Letter:
-    """Return the words of a mail. Raises what `write` raises."""
+    """Return the words of a mail, also of one whose subject is over by now (`past`).
+
+    Raises what `write` raises.
+    """
     language = row.language if row.language in LANGUAGES else LANGUAGES[0]
     with force_locale(language):
         words = {
-            **LETTERS[row.template](row, Desk(now=now, sign=sign, link=links(settings))),
+            **LETTERS[row.template](row, Desk(now=now, sign=sign, link=links(settings), past=past)),
             "settings": settings.in_language(language),
             "locale": language,
         }

@@ -2,6 +2,7 @@
 
 from .accounts import Account
 from .audit import AuditEntry
+from .campaigns import Campaign
 from .dealer_people import DealerInvitation, MaintenanceContact
 from .dealers import Dealer, DealerRegistration
 from .email_changes import EmailChange
@@ -22,6 +23,7 @@ from .transfers import Transfer
 __all__ = [
     "Account",
     "AuditEntry",
+    "Campaign",
     "ClaimAttempt",
     "Consent",
     "Dealer",

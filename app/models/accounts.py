@@ -32,6 +32,8 @@ class Account(Person, PostalAddress, Model):
     language: Mapped[str] = mapped_column(String(5), default="ja")
     created_at: Mapped[datetime]
     password_changed_at: Mapped[datetime]
+    # the newest terms of its role it agreed to: each page asks, and `consents` only adds
+    agreed_terms_id: Mapped[int | None] = mapped_column(ForeignKey("terms_versions.id"))
     locked_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     # closing frees the mail address at once and keeps it here until the account is erased

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Model
@@ -13,6 +13,11 @@ class AuditEntry(Model):
     """Who did what to which row, from where."""
 
     __tablename__ = "audit_entries"
+    __table_args__ = (
+        # one kind of change, or the life of one row, newest first
+        Index("ix_audit_entries_action", "action", "at"),
+        Index("ix_audit_entries_subject", "subject", "subject_id", "at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)

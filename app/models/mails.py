@@ -22,6 +22,17 @@ class OutboxMail(Model):
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),
         ),
+        # the mail log: newest first, also of one template, one address, or of the dropped ones
+        Index("ix_outbox_mails_log", "created_at", "id"),
+        Index("ix_outbox_mails_template", "template", "created_at", "id"),
+        Index("ix_outbox_mails_to", "to", postgresql_ops={"to": "varchar_pattern_ops"}),
+        Index(
+            "ix_outbox_mails_dropped",
+            "created_at",
+            "id",
+            sqlite_where=text("state = 'dropped'"),
+            postgresql_where=text("state = 'dropped'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -37,5 +48,7 @@ class OutboxMail(Model):
     next_attempt_at: Mapped[datetime]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    # when an operator gave a dropped mail another chance: its patience counts from here
+    released_at: Mapped[datetime | None]
     # what the mail server said last
     answer: Mapped[str] = mapped_column(String(500), default="")

@@ -20,6 +20,10 @@ class TermsVersion(Model):
     body_ja: Mapped[str] = mapped_column(Text)
     body_en: Mapped[str] = mapped_column(Text)
     effective_at: Mapped[datetime]
+    # from here on it is announced
+    published_at: Mapped[datetime]
+    # never in force: only what is still to come can be withdrawn
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Consent(Model):
@@ -32,6 +36,8 @@ class Consent(Model):
             " OR account_id IS NOT NULL",
             name="somebody_agreed",
         ),
+        # how many agreed to a version, without a look at the rows
+        Index("ix_consents_version_account", "terms_version_id", "account_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from app import create_app
-from app.domain import sheets
+from app import clock, create_app
+from app.domain import campaigns, sheets
 from app.extensions import db
 from app.models import (
     Account,
@@ -68,7 +68,9 @@ def patient_app(database_url: str, tmp_path: Path, **changes: int) -> Flask:
 # --- the pages around the form
 
 
-def test_the_campaign_leads_to_the_registration_page(client: FlaskClient) -> None:
+def test_the_campaign_leads_to_the_registration_page(app: Flask, client: FlaskClient) -> None:
+    with app.app_context(), transaction():
+        campaigns.publish_file(app.extensions["settings"].content_dir, clock.now())
     page = client.get("/")
     assert "次へ進む" in page.text
     assert 'href="/register"' in page.text
@@ -78,19 +80,17 @@ def test_the_campaign_leads_to_the_registration_page(client: FlaskClient) -> Non
     assert 'href="/register/terms"' in page.text
 
 
-def test_without_a_campaign_the_registration_page_comes_first(
-    database_url: str, tmp_path: Path
-) -> None:
-    (tmp_path / "content").mkdir()
-    settings = test_settings(database_url, tmp_path, content_dir=tmp_path / "content")
-    answer = create_app(settings).test_client().get("/?gateway=FREE00000001")
+def test_without_a_campaign_the_registration_page_comes_first(client: FlaskClient) -> None:
+    answer = client.get("/?gateway=FREE00000001")
     assert answer.status_code == 302
     assert answer.location == "/register?gateway=FREE00000001"
 
 
 def test_the_sheets_qr_code_fills_in_the_gateway_id_but_never_a_password(
-    client: FlaskClient,
+    app: Flask, client: FlaskClient
 ) -> None:
+    with app.app_context(), transaction():
+        campaigns.publish_file(app.extensions["settings"].content_dir, clock.now())
     page = client.get("/?gateway=free-0000-0001&password=x")
     assert 'href="/register?gateway=free-0000-0001"' in page.text
     page = client.get("/register?gateway=free-0000-0001")

@@ -150,6 +150,7 @@ def test_the_sheet_needs_no_other_file(app: Flask, tmp_path: Path) -> None:
 
 def test_the_campaign_is_named_while_it_runs(app: Flask, tmp_path: Path, content: Path) -> None:
     (content / "campaign.ja.md").write_text("# 冬の{SERVICE_NAME}応援\n\n本文", "utf-8")
+    assert "published" in app.test_cli_runner().invoke(args=["campaign", "publish"]).output
     run(app, tmp_path, GOOD, "--sheets", str(tmp_path / "sheets"))
     html = (tmp_path / "sheets" / "HDM4A7K20931.html").read_text("utf-8")
     assert "ただいまのご案内：冬の遠隔モニタリングサービス応援" in html

@@ -1,18 +1,12 @@
 """The demo's inbox at /dev/mail: what the mail sink kept. Only the demo has these pages."""
 
-from flask import Blueprint, Response, abort, make_response, render_template
+from flask import Blueprint, Response, abort, render_template
 
 from ..context import settings
+from ..sandbox import mail_page
 from .inbox import Inbox
 
 bp = Blueprint("dev", __name__, url_prefix="/dev")
-
-# a mail brings its own styles and nothing else; it runs nothing, and its links open a new tab
-MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'self'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
-)
 
 
 def inbox() -> Inbox:
@@ -47,7 +41,4 @@ def html(name: str) -> Response:
     found = inbox().find(name)
     if found is None or not found.html:
         abort(404)
-    response = make_response(found.html)
-    response.headers["Content-Security-Policy"] = MAIL_POLICY
-    response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    return response
+    return mail_page(found.html)

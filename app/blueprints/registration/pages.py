@@ -7,7 +7,7 @@ from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import drafts, normalise, people, terms, texts
+from ...domain import campaigns, drafts, normalise, people, terms, texts
 from ...domain.registrations import TERMS_KIND
 from ...transaction import transaction
 from ..context import settings, spoken
@@ -16,10 +16,11 @@ from .wizard import bp, customers, gateway_named, present_draft, step_url
 
 @bp.get("/")
 def campaign() -> str | Response:
-    """Show the campaign while its text is published, else go on to the registration page."""
-    text = texts.read(settings().content_dir, "campaign", str(get_locale()))
-    if text is None:
+    """Show the campaign while one runs, else go on to the registration page."""
+    running = campaigns.running(clock.now())
+    if running is None:
         return redirect(step_url("start"))
+    text = campaigns.body(running, str(get_locale()))
     body = texts.render(texts.fill(text, spoken().names))
     return render_template("registration/campaign.html", body=body, next_url=step_url("start"))
 

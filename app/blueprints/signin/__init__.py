@@ -57,7 +57,12 @@ def see_who_is_there() -> None:
     if not current_user.is_authenticated:
         return
     now = clock.now()
-    ends_kept = KEPT_PAGE in session and request.method == "POST"
+    ends_kept = (
+        KEPT_PAGE in session
+        and request.method == "POST"
+        # stands between signing in and the form that is to come back filled
+        and request.endpoint != "agreement.agree"
+    )
     if ends_kept or sessions.needs_touch(g.signed_in, now):
         with transaction():
             sessions.touch(g.signed_in, now)
