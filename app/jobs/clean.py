@@ -12,6 +12,7 @@ from ..domain import (
     drafts,
     installations,
     limits,
+    passkeys,
     passwords,
     registrations,
     sessions,
@@ -49,6 +50,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     )
     yield lambda: sessions.clear_old(now, longest=longest)
     yield lambda: passwords.clear_old(now)
+    yield lambda: passkeys.clear_old(now)
     yield lambda: limits.clear_old(now)
 
 

@@ -3,6 +3,7 @@
 from .accounts import Account
 from .audit import AuditEntry
 from .dealers import Dealer, DealerRegistration
+from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
 from .installations import Installation
@@ -28,14 +29,18 @@ __all__ = [
     "Installation",
     "Latest",
     "OutboxMail",
+    "Passkey",
+    "PasskeyChallenge",
     "PasswordReset",
     "PollState",
     "PowerConditioner",
     "Provisional",
     "Reading",
+    "RecoveryCode",
     "Registration",
     "RegistrationDraft",
     "Session",
     "Sheet",
     "TermsVersion",
+    "TotpFactor",
 ]

@@ -60,6 +60,24 @@ SUBJECTS = {
     "password_reset": ("【パスワード再設定のご案内】", "Set a new password"),
     "forgotten_id": ("【ユーザIDのお知らせ】", "Your user ID"),
     "password_changed": ("【パスワード変更のお知らせ】", "Your password was changed"),
+    "second_factor_on": ("【二段階認証設定のお知らせ】", "Two-step sign-in was set up"),
+    "second_factor_off": ("【二段階認証解除のお知らせ】", "Two-step sign-in was turned off"),
+    "second_factor_reset": (
+        "【二段階認証リセットのお知らせ】",
+        "Your two-step sign-in was reset",
+    ),
+    "recovery_codes_renewed": (
+        "【リカバリーコード作成のお知らせ】",
+        "New recovery codes were made",
+    ),
+    "recovery_code_used": ("【リカバリーコード使用のお知らせ】", "A recovery code was used"),
+    "passkey_added": ("【パスキー追加のお知らせ】", "A passkey was added"),
+    "passkey_removed": ("【パスキー削除のお知らせ】", "A passkey was removed"),
+    "passkey_cloned": (
+        "【パスキーについての大切なお知らせ】",
+        "Important: about one of your passkeys",
+    ),
+    "operator_invited": ("【運営者アカウントのご案内】", "Your operator account"),
 }
 NAMES_THE_GATEWAY = (
     "registration_provisional",
@@ -71,6 +89,7 @@ SINGLE_USE = {
     "registration_provisional": "registration",
     "dealer_provisional": "dealer-registration",
     "password_reset": "password-reset",
+    "operator_invited": "password-reset",
 }
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
@@ -120,6 +139,7 @@ def queued(app: Flask) -> Callable[..., int]:
             "installation": installation.id,
             "reset": reset.id,
             "dealer": dealer.id,
+            "left": 9,
         }
 
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:

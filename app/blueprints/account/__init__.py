@@ -53,4 +53,4 @@ def password() -> ResponseReturnValue:
     return redirect(url_for("account.show"), code=303)
 
 
-from . import details, devices  # noqa: E402, F401  # they hang their views on `bp`
+from . import details, devices, passkeys, proof, second_factor  # noqa: E402, F401  # they hang their views on `bp`
