@@ -1,4 +1,4 @@
-"""The demo's inbox at /dev/mail: what the mail sink kept. Only the demo has these pages."""
+"""The demo's inbox at /dev/mail, and its sign-ins. Only the demo has these pages."""
 
 from flask import Blueprint, Response, abort, make_response, render_template
 
@@ -51,3 +51,6 @@ def html(name: str) -> Response:
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+from . import sign_ins  # noqa: E402, F401  # it hangs its views on `bp`
