@@ -41,7 +41,8 @@ def shown(account_id: int, email: str) -> AppSetup:
     """Return what the page shows."""
     secret = secret_for(account_id)
     uri = factors.uri(secret, email=email, issuer=spoken().service_name)
-    drawn = segno.make(uri, error="m", micro=False).svg_inline(
+    # the least correction there is: a screen is clean, and the name of the service is long
+    drawn = segno.make(uri, error="l", boost_error=False, micro=False).svg_inline(
         border=4, omitsize=True, svgclass="qr", lineclass=None, title=""
     )
     return AppSetup(

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ... import clock
-from ...domain import audit, factors, signing_in
+from ...domain import audit, factors, passkeys, signing_in
 from ...domain.errors import Rejected
 from ...domain.factors import Due
 from ...domain.limits import TooManyFailures
@@ -145,6 +145,7 @@ def _page(waiting: Pending, form: SecondStepForm | SetUpForm) -> str:
         face=pending.face(),
         form=form,
         has_app=waiting.due is Due.CODE,
+        has_passkey=passkeys.count(account) > 0,
         passkey_domain=settings().passkey_domain,
     )
 
