@@ -295,6 +295,20 @@ def renew_codes(account: Account, *, network_address: str, now: datetime) -> lis
     return recovery_codes.keep(account, hashed, now)
 
 
+def warn_of_guesses(account_id: int, now: datetime) -> None:
+    """Mail the owner, once a day, that somebody who knows the password guesses codes."""
+    account = db.session.get(Account, account_id)
+    if account is not None:
+        mail.queue(
+            "second_factor_guessed",
+            account.email,
+            key=f"second-factor-guessed-{account.id}-{now:%Y%m%d}",
+            language=account.language,
+            now=now,
+            account=account.id,
+        )
+
+
 def reset(
     account: Account, *, reason: str, actor_id: int | None, network_address: str, now: datetime
 ) -> None:

@@ -213,6 +213,15 @@ def second_factor_reset(row: OutboxMail, desk: Desk) -> Words:
     return {**_of_security(row, desk), "url": desk.link("signin.login")}
 
 
+def second_factor_guessed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that somebody knows the password and guesses codes.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return {**_of_security(row, desk), "url": desk.link("signin.forgot_password")}
+
+
 def recovery_codes_renewed(row: OutboxMail, desk: Desk) -> Words:
     """Tell that there are ten new recovery codes, and none of the old.
 
@@ -285,6 +294,7 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         second_factor_on,
         second_factor_off,
         second_factor_reset,
+        second_factor_guessed,
         recovery_codes_renewed,
         recovery_code_used,
         passkey_added,

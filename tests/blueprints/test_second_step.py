@@ -154,6 +154,27 @@ def test_wrong_codes_make_wait_and_a_right_password_does_not_help(
     assert send(client, wrong()).status_code == 422
 
 
+def test_the_owner_reads_once_a_day_that_somebody_guesses(
+    app: Flask, client: FlaskClient, clock: time_machine.Traveller
+) -> None:
+    def mails() -> int:
+        with app.app_context():
+            asked = select(OutboxMail).where(OutboxMail.template == "second_factor_guessed")
+            return len(db.session.scalars(asked).all())
+
+    try_in(client)
+    for _ in range(5):
+        send(client, wrong())
+    assert mails() == 0
+    for _ in range(3):
+        assert send(client, wrong()).status_code == 429
+    assert mails() == 1
+    with app.app_context():
+        # what was refused unseen is no attempt
+        refused = select(AuditEntry).where(AuditEntry.action == "second_factor_refused")
+        assert len(db.session.scalars(refused).all()) == 5
+
+
 def test_a_code_that_opened_once_is_refused(app: Flask, client: FlaskClient) -> None:
     try_in(client)
     assert send(client, code()).status_code == 303

@@ -66,6 +66,7 @@ SUBJECTS = {
         "【二段階認証リセットのお知らせ】",
         "Your two-step sign-in was reset",
     ),
+    "second_factor_guessed": ("【不審なログインのお知らせ】", "A suspicious sign-in"),
     "recovery_codes_renewed": (
         "【リカバリーコード作成のお知らせ】",
         "New recovery codes were made",

@@ -164,10 +164,14 @@ def _elsewhere(waiting: Pending | None, way: Way) -> ResponseReturnValue:
 
 
 def _record_refused(waiting: Pending, refusal: Rejected) -> None:
-    """Write a wrong code into the audit log: somebody knows the password."""
-    if isinstance(refusal, TooManyFailures):
-        return
+    """Write a wrong code into the audit log; tell the owner when there are many.
+
+    Whoever types them knows the password.
+    """
     with transaction():
+        if isinstance(refusal, TooManyFailures):
+            factors.warn_of_guesses(waiting.account_id, clock.now())
+            return
         audit.record(
             "second_factor_refused",
             actor_id=None,
