@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import current_app
 from sqlalchemy import select
 
-from app.domain import dealers, factors, sealing, terms
+from app.domain import dealers, factors, sealing, terms, totp
 from app.extensions import db, hasher
 from app.models import Account, Dealer, TotpFactor
 from app.transaction import transaction
@@ -37,7 +37,7 @@ def seat(folder: Folder, passwords: tuple[str, str], now: datetime) -> None:
     ):
         if db.session.scalar(select(Account.id).filter_by(email=mail)) is not None:
             continue
-        secret = factors.new_secret()
+        secret = totp.new_secret()
         known: list[SignIn] = [one for one in folder.read("staff", []) if one["id"] != mail]
         new = {"who": mail.partition("@")[0], "id": mail, "password": password, "secret": secret}
         folder.keep("staff", [*known, new])

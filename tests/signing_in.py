@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app import clock
-from app.domain import accounts, factors, signing_in
+from app.domain import accounts, signing_in, totp
 from app.domain.signing_in import Browser
 from app.extensions import db
 from app.models import Session, TotpFactor
@@ -48,4 +48,4 @@ def open_session(
 
 def code() -> str:
     """Return what the authenticator app of every account shows now."""
-    return factors.code_at(TOTP_SECRET, clock.now())
+    return totp.code_at(TOTP_SECRET, clock.now())

@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from hmac import compare_digest
-from unicodedata import normalize
 
-import pyotp
 import structlog
 from sqlalchemy import CursorResult, delete, exists, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Passkey, TotpFactor
-from . import accounts, audit, limits, mail, recovery_codes, sealing, sessions
+from . import accounts, audit, limits, mail, recovery_codes, sealing, sessions, totp
 from .errors import Rejected
 from .inserts import insert
 
@@ -21,10 +18,6 @@ log = structlog.get_logger()
 
 # what limits count
 ACTION = "second-factor"
-# a code is shown for so long; clocks may be one step apart
-STEP_S = 30
-WINDOW = 1
-DIGITS = 6
 
 
 class WrongCode(Rejected):
@@ -126,35 +119,6 @@ def purpose(account_id: int) -> str:
     return f"totp:{account_id}"
 
 
-def new_secret() -> str:
-    """Return 160 random bits as authenticator apps take them (Base32)."""
-    return pyotp.random_base32()
-
-
-def uri(secret: str, *, email: str, issuer: str) -> str:
-    """Return the address that an app reads from a QR code."""
-    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
-
-
-def code_at(secret: str, moment: datetime) -> str:
-    """Return the code that an app shows at a moment."""
-    return pyotp.TOTP(secret).at(moment)
-
-
-def matching_step(secret: str, typed: str, now: datetime) -> int | None:
-    """Return the step whose code was typed, in whatever width and with whatever spaces."""
-    digits = "".join(normalize("NFKC", typed[:50]).split())
-    if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
-        return None
-    app = pyotp.TOTP(secret)
-    present = app.timecode(now)
-    # the newest first: it ends the older ones with it
-    for step in range(present + WINDOW, present - WINDOW - 1, -1):
-        if compare_digest(app.generate_otp(step), digits):
-            return step
-    return None
-
-
 def prove(secret_key: str, account_id: int, typed: str, now: datetime) -> None:
     """Use up the code that the account's app shows.
 
@@ -167,7 +131,7 @@ def prove(secret_key: str, account_id: int, typed: str, now: datetime) -> None:
     if secret is None:
         # SECRET_KEY is another one: recovery codes are the way in
         log.error("second_factor_unreadable", account=account_id)
-    step = matching_step(secret, typed, now) if secret else None
+    step = totp.matching_step(secret, typed, now) if secret else None
     if step is None:
         raise WrongCode
     used = db.session.execute(
@@ -189,7 +153,7 @@ def first_codes(secret: str, typed: str, now: datetime) -> dict[str, str]:
     Raises:
         WrongCode: The app was not set up right.
     """
-    if matching_step(secret, typed, now) is None:
+    if totp.matching_step(secret, typed, now) is None:
         raise WrongCode
     return recovery_codes.generate()
 
@@ -213,7 +177,7 @@ def turn_on(
         WrongCode: It was not set up right.
         AlreadyOn: The account has an app, and nothing may replace it.
     """
-    step = matching_step(secret, typed, now)
+    step = totp.matching_step(secret, typed, now)
     if step is None:
         raise WrongCode
     accounts.lock(account)

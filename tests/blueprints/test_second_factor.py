@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app.domain import factors
+from app.domain import totp
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, TotpFactor
 from app.transaction import transaction
@@ -50,7 +50,7 @@ def key_on(page: TestResponse) -> str:
 
 def set_up(client: FlaskClient) -> tuple[str, list[str]]:
     secret = key_on(client.get(APP))
-    done = client.post(APP, data={"code": factors.code_at(secret, datetime.now(UTC))})
+    done = client.post(APP, data={"code": totp.code_at(secret, datetime.now(UTC))})
     assert done.status_code == 200
     return secret, re.findall(r"<li>(\w{4}-\w{4}-\w{4})</li>", done.text)
 
@@ -199,3 +199,18 @@ def test_the_log_never_holds_codes_or_keys(app: Flask, taro: FlaskClient) -> Non
     for kept in told + mailed:
         assert secret not in kept
         assert not any(code in kept for code in codes)
+
+
+def test_english_pages_hold_no_japanese_of_ours(taro: FlaskClient) -> None:
+    taro.post("/language/", data={"language": "en"})
+    taro.post(APP, data={"code": "000000"})
+    for path in ("", "/app", "/off"):
+        assert_english(taro.get(f"/account/second-factor{path}"))
+    for path in ("/account/passkeys", "/account/passkeys/add", "/account/confirm"):
+        assert_english(taro.get(path))
+
+
+def assert_english(page: TestResponse) -> None:
+    shown = page.text.split("<main")[1].split("</main>")[0]
+    words = re.sub(r"<[^>]*>", "", shown)
+    assert not re.findall(r"[\u3041-\u30ff\u4e00-\u9fff]+", words)

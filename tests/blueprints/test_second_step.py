@@ -13,7 +13,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.domain import factors, tokens
+from app.domain import factors, tokens, totp
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, PasswordReset, Session
 from app.transaction import transaction
@@ -201,6 +201,12 @@ def test_a_new_password_ends_what_waits(app: Flask, client: FlaskClient) -> None
     with app.app_context(), transaction():
         account = db.session.scalars(select(Account).filter_by(email=HANAKO)).one()
         account.password_changed_at = NOW
+    cookie = client.get_cookie("hidamari")
+    assert cookie
+    for typed in ("", wrong(), code()):
+        client.set_cookie("hidamari", cookie.value)
+        assert send(client, typed).location == "/sign-in"
+    client.set_cookie("hidamari", cookie.value)
     assert client.get("/sign-in/code").location == "/sign-in"
     try_in(client)
     assert send(client, code()).status_code == 303
@@ -309,7 +315,7 @@ def test_the_first_sign_in_leads_to_setting_up(
     secret = key_on(page)
     done = client.post(
         "/sign-in/setup",
-        data={"code": factors.code_at(secret, NOW), "next": hidden(page)["next"]},
+        data={"code": totp.code_at(secret, NOW), "next": hidden(page)["next"]},
     )
     assert done.status_code == 200
     assert len(codes_on(done)) == 10
@@ -318,7 +324,7 @@ def test_the_first_sign_in_leads_to_setting_up(
     with app.app_context():
         assert "second_factor_on" in db.session.scalars(select(OutboxMail.template)).all()
     # sending it again shows no codes again
-    again = client.post("/sign-in/setup", data={"code": factors.code_at(secret, NOW)})
+    again = client.post("/sign-in/setup", data={"code": totp.code_at(secret, NOW)})
     assert again.location.rstrip("/") == "/manage"
 
 
@@ -364,7 +370,7 @@ def test_where_it_was_set_up_meanwhile_the_password_is_asked_for_again(
     with app.app_context(), transaction():
         account = db.session.scalars(select(Account).filter_by(email=NEWCOMER)).one()
         TotpFactorFactory(account=account)
-    answer = client.post("/sign-in/setup", data={"code": factors.code_at(secret, NOW)})
+    answer = client.post("/sign-in/setup", data={"code": totp.code_at(secret, NOW)})
     assert answer.location == "/sign-in"
     assert not is_in(client)
 
@@ -409,7 +415,7 @@ def test_a_customers_app_is_asked_for_too(app: Flask, client: FlaskClient) -> No
     with app.app_context(), transaction():
         TotpFactorFactory(account=db.session.scalars(select(Account).filter_by(email=TARO)).one())
     assert try_in(client, TARO).location == "/sign-in/code"
-    assert send(client, factors.code_at(TOTP_SECRET, NOW)).status_code == 303
+    assert send(client, totp.code_at(TOTP_SECRET, NOW)).status_code == 303
     assert is_in(client)
 
 

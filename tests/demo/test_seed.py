@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.config import Settings
-from app.domain import factors, heartbeats, passwords, sheets, signing_in, terms
+from app.domain import heartbeats, passwords, sheets, signing_in, terms, totp
 from app.domain.signing_in import Browser, Pending
 from app.extensions import db, hasher
 from app.models import Account, Dealer, Gateway, Installation, PollState, Sheet
@@ -59,7 +59,7 @@ def test_a_dealer_and_an_operator_can_sign_in_with_the_apps_the_demo_shows(
                     sign_in["id"], sign_in["password"], browser, two_for_staff=True, now=NOON
                 )
                 assert isinstance(pending, Pending)
-                code = factors.code_at(sign_in["secret"], NOON)
+                code = totp.code_at(sign_in["secret"], NOON)
                 key = str(app.secret_key)
                 account = signing_in.by_code(key, pending, code, browser, NOON).account
                 assert account.role == role

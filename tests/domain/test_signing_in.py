@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.domain import factors, signing_in
+from app.domain import factors, signing_in, totp
 from app.domain.accounts import WrongCredentials
 from app.domain.factors import AlreadyOn, Due, WrongCode
 from app.domain.recovery_codes import WrongRecoveryCode
@@ -40,7 +40,7 @@ def pending(app: Flask, email: str) -> Pending:
 
 
 def by_code(app: Flask, waiting: Pending, at: datetime = NOW) -> Session:
-    typed = factors.code_at(TOTP_SECRET, at)
+    typed = totp.code_at(TOTP_SECRET, at)
     return signing_in.by_code(str(app.secret_key), waiting, typed, HERE, at)
 
 
@@ -50,7 +50,7 @@ def set_up(app: Flask, waiting: Pending, secret: str = TOTP_SECRET) -> tuple[Ses
         waiting,
         HERE,
         secret=secret,
-        code=factors.code_at(secret, NOW),
+        code=totp.code_at(secret, NOW),
         now=NOW,
     )
 
@@ -166,7 +166,7 @@ def test_of_two_who_know_the_password_one_sets_it_up(app: Flask, newcomer: str) 
     found = at_once(
         app,
         lambda: set_up(app, waiting)[1],
-        lambda: set_up(app, waiting, factors.new_secret())[1],
+        lambda: set_up(app, waiting, totp.new_secret())[1],
     )
     assert [one for one in found if one is AlreadyOn] == [AlreadyOn]
     assert (count(app, TotpFactor), count(app, RecoveryCode), count(app, Session)) == (1, 10, 1)

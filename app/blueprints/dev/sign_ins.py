@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import render_template
 
 from ... import clock
-from ...domain import factors
+from ...domain import totp
 from ..context import settings, spoken
 from . import bp
 
@@ -52,7 +52,7 @@ def _with_code(*, who: str, id: str, password: str, secret: str = "") -> SignIn:
         who,
         id,
         password,
-        code=factors.code_at(secret, clock.now()),
+        code=totp.code_at(secret, clock.now()),
         secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
-        uri=factors.uri(secret, email=id, issuer=spoken().service_name),
+        uri=totp.uri(secret, email=id, issuer=spoken().service_name),
     )

@@ -6,7 +6,7 @@ import segno
 from flask import current_app, session
 from markupsafe import Markup
 
-from ...domain import factors, sealing
+from ...domain import sealing, totp
 from ..context import spoken
 
 # in the cookie
@@ -32,7 +32,7 @@ def secret_for(account_id: int) -> str:
     kept = sealing.unseal(secret_key, f"setup:{account_id}", session.get(KEY, ""))
     if kept:
         return kept
-    secret = factors.new_secret()
+    secret = totp.new_secret()
     session[KEY] = sealing.seal(secret_key, f"setup:{account_id}", secret)
     return secret
 
@@ -40,7 +40,7 @@ def secret_for(account_id: int) -> str:
 def shown(account_id: int, email: str) -> AppSetup:
     """Return what the page shows."""
     secret = secret_for(account_id)
-    uri = factors.uri(secret, email=email, issuer=spoken().service_name)
+    uri = totp.uri(secret, email=email, issuer=spoken().service_name)
     # the least correction there is: a screen is clean, and the name of the service is long
     drawn = segno.make(uri, error="l", boost_error=False, micro=False).svg_inline(
         border=4, omitsize=True, svgclass="qr", lineclass=None, title=""

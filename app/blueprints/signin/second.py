@@ -37,7 +37,7 @@ def second_step() -> ResponseReturnValue:
     if request.method != "POST":
         return show_step(waiting, way)
     if not form.validate():
-        return _page(waiting, form), 422
+        return _answer(waiting, way, form, 422)
     now, secret_key = clock.now(), str(current_app.secret_key)
 
     def begin() -> SessionRow:
@@ -54,7 +54,7 @@ def second_step() -> ResponseReturnValue:
     except Rejected as refusal:
         _record_refused(waiting, refusal)
         status = form.show_rejection(refusal)
-        return _page(waiting, form), status
+        return _answer(waiting, way, form, status)
     return finish(entry, way)
 
 
@@ -68,7 +68,7 @@ def set_up() -> ResponseReturnValue:
     if request.method != "POST":
         return show_step(waiting, way)
     if not form.validate():
-        return _page(waiting, form), 422
+        return _answer(waiting, way, form, 422)
     now = clock.now()
     try:
         spend(factors.ACTION, factors.limit_subject(waiting.account_id), now)
@@ -86,7 +86,7 @@ def set_up() -> ResponseReturnValue:
         return start_over(way)
     except Rejected as refusal:
         status = form.show_rejection(refusal)
-        return _page(waiting, form), status
+        return _answer(waiting, way, form, status)
     # not by a redirect: they are shown this once, and kept nowhere
     let_in(entry)
     return render_template(
@@ -125,8 +125,16 @@ def show_step(waiting: Pending, way: Way) -> ResponseReturnValue:
     """Return the page of the second step, with what is carried along."""
     kind: Callable[..., SecondStepForm | SetUpForm]
     kind = SetUpForm if waiting.due is Due.SETUP else SecondStepForm
+    form = kind(formdata=None, next=way.next, outlived=way.outlived)
+    return _answer(waiting, way, form, 200)
+
+
+def _answer(
+    waiting: Pending, way: Way, form: SecondStepForm | SetUpForm, status: int
+) -> ResponseReturnValue:
+    """Show the page of the second step, unless there is nothing left to wait for."""
     try:
-        return _page(waiting, kind(formdata=None, next=way.next, outlived=way.outlived))
+        return _page(waiting, form), status
     except PendingOver:
         return start_over(way)
 
