@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
 
     # Accounts
     password_rule: Literal["manual", "modern"] = "manual"
+    second_factor: Literal["required", "optional"] = "required"
     dealer_approval: Literal["auto", "manual"] = "auto"
     registration_url_days: Days = 7
     reset_url_hours: Annotated[int, Field(gt=0)] = 2
@@ -148,6 +150,14 @@ class Settings(BaseSettings):
             raise ValueError("MAIL_LEASE_S must be at least five times MAIL_TIMEOUT_S")
         return self
 
+    @model_validator(mode="after")
+    def _one_cookie_reaches_every_site(self) -> Self:
+        # passkeys belong to this domain, too
+        parent = self.session_cookie_domain.lstrip(".")
+        if parent and not all(f".{host}".endswith(f".{parent}") for host in self.own_hosts):
+            raise ValueError("SESSION_COOKIE_DOMAIN must be the parent of every host")
+        return self
+
     @property
     def database(self) -> str:
         """Return the SQLAlchemy URL: the one configured, else SQLite in the data folder."""
@@ -194,13 +204,37 @@ class Settings(BaseSettings):
         return self.model_copy(update=english)
 
     @property
+    def own_hosts(self) -> list[str]:
+        """Return the hosts of the sites as configured, without ports."""
+        own = HttpUrl(self.base_url).host or "localhost"
+        return sorted({own, *[host.split(":")[0] for host in self._named_hosts]})
+
+    @property
     def hosts(self) -> list[str]:
         """Return the hosts the portal answers for, without ports."""
-        own = HttpUrl(self.base_url).host or "localhost"
-        named = [self.register_host, self.dealer_entry_host, self.manage_host, self.monitor_host]
         # whoever tries the demo may type either
         local = ["localhost", "127.0.0.1"] if self.demo else []
-        return sorted({own, *local, *[host.split(":")[0] for host in named if host]})
+        return sorted({*self.own_hosts, *local})
+
+    @property
+    def passkey_domain(self) -> str:
+        """Return the domain that passkeys belong to: the parent of all sites, or the only one's."""
+        parent = self.session_cookie_domain.lstrip(".")
+        return parent or HttpUrl(self.base_url).host or "localhost"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Return scheme, host and port of every site, as browsers write them."""
+        base = urlsplit(self.base_url)
+        # a port that goes without saying is never said
+        usual = ":443" if base.scheme == "https" else ":80"
+        own = (host.lower().removesuffix(usual) for host in (base.netloc, *self._named_hosts))
+        return tuple(sorted({f"{base.scheme}://{host}" for host in own}))
+
+    @property
+    def _named_hosts(self) -> list[str]:
+        named = [self.register_host, self.dealer_entry_host, self.manage_host, self.monitor_host]
+        return [host for host in named if host]
 
 
 @lru_cache

@@ -81,6 +81,7 @@ def welcome(folder: Folder, url: str) -> str:
     """Return the block that says where everything is."""
     rule = "─" * 78
     customer = folder.read("sign-ins", [{}])[0]
+    people = "\n".join(map(person, folder.read("staff", [])))
     samples = "\n".join(line(sample, url) for sample in seed.unclaimed(folder)[: seed.SAMPLES])
     return f"""
 {rule}
@@ -90,6 +91,8 @@ def welcome(folder: Folder, url: str) -> str:
   Received mail     {url}/dev/mail
   Demo customer     {customer["id"]}   password {customer["password"]}
                     live screen: {url}/monitor
+{people}
+  Their codes       {url}/dev/sign-ins
 
   Gateways that nobody has registered yet, with their printable sheets:
 {samples}
@@ -98,6 +101,14 @@ def welcome(folder: Folder, url: str) -> str:
   Ctrl-C stops all of it.
 {rule}
 """
+
+
+def person(sign_in: dict[str, str]) -> str:
+    """Return the lines about a dealer's person or an operator."""
+    return (
+        f"  Demo {sign_in['who']:<12} {sign_in['id']}   password {sign_in['password']}\n"
+        f"                    authenticator key: {sign_in['secret']}"
+    )
 
 
 def line(sample: seed.Sample, url: str) -> str:

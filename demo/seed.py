@@ -16,6 +16,7 @@ from app.extensions import db, hasher
 from app.models import Account, Gateway, Heartbeat, Installation, PollState, Sheet
 from app.transaction import transaction
 
+from . import staff
 from .folder import Folder
 from .homes import Home, as_row, endpoint
 
@@ -49,6 +50,7 @@ def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime
             )
     if db.session.scalar(select(Account.id).filter_by(email=CUSTOMER_MAIL)) is None:
         seat_customer(folder, homes, now)
+    staff.seat(folder, (new_password(), new_password()), now)
     top_up(folder, homes, now)
 
 

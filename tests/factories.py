@@ -9,13 +9,15 @@ every sheet's is SHEET_PASSWORD. Ids survive the context, rows do not: keep `tar
 """
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
+from flask import current_app
 from sqlalchemy import select
 
-from app.domain import sheet_passwords, terms, tokens
+from app.domain import factors, sealing, sheet_passwords, terms, tokens
 from app.extensions import db, hasher
 from app.models import (
     Account,
@@ -27,14 +29,18 @@ from app.models import (
     Installation,
     MaintenanceContact,
     MaintenanceLink,
+    Passkey,
     PowerConditioner,
     Registration,
     Sheet,
     TermsVersion,
+    TotpFactor,
     Transfer,
 )
 
 PASSWORD = "Hinata88"
+# what the authenticator apps of dealers' people and operators show codes of
+TOTP_SECRET = "HIDAMARIHIDAMARIHIDAMARIHIDAMARI"
 SHEET_PASSWORD = "kx7m-w4pt-9hru"
 LONG_AGO = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
 
@@ -110,11 +116,52 @@ class DealerFactory(AddressedRow):
     approved_at: Any = LONG_AGO
 
 
+class TotpFactorFactory(Row):
+    """An authenticator app whose codes `tests.signing_in` types."""
+
+    class Meta:
+        model = TotpFactor
+
+    account_id = factory.SelfAttribute("account.id")
+    sealed_secret = factory.LazyAttribute(
+        lambda row: sealing.seal(
+            str(current_app.secret_key), factors.purpose(row.account_id), TOTP_SECRET
+        )
+    )
+    confirmed_at = LONG_AGO
+    last_step = 0
+
+    class Params:
+        account = factory.SubFactory(CustomerFactory)
+
+
+class PasskeyFactory(Row):
+    """A passkey that no device has: enough to be listed and counted."""
+
+    class Meta:
+        model = Passkey
+
+    account_id = factory.SelfAttribute("account.id")
+    credential_id = factory.Sequence(lambda n: f"passkey {n}".encode())
+    credential_hash = factory.LazyAttribute(lambda row: sha256(row.credential_id).hexdigest())
+    public_key = b""
+    user_handle = b"somebody"
+    sign_count = 0
+    transports = factory.LazyFunction(list)
+    name = "スマートフォン"
+    created_at = LONG_AGO
+
+    class Params:
+        account = factory.SubFactory(CustomerFactory)
+
+
 class DealerPersonFactory(AccountFactory):
-    """A person of a dealer, who signs in."""
+    """A person of a dealer, who signs in with two factors; `factor=None` has the password alone."""
 
     class Meta:
         model = Account
+
+    factor = factory.RelatedFactory(TotpFactorFactory, factory_related_name="account")
 
     role = "dealer"
     dealer = factory.SubFactory(DealerFactory)
@@ -125,9 +172,12 @@ class DealerPersonFactory(AccountFactory):
 
 
 class OperatorFactory(AccountFactory):
+    """An operator, who signs in with two factors; `factor=None` has the password alone."""
+
     class Meta:
         model = Account
 
+    factor = factory.RelatedFactory(TotpFactorFactory, factory_related_name="account")
     role = "operator"
     family_name = "鈴木"
     given_name = "一郎"

@@ -49,6 +49,37 @@ def test_the_cookies_name_promises_what_its_flags_do(given: dict[str, str], name
     assert made["SESSION_COOKIE_SECURE"] is (name != "hidamari")
 
 
+@pytest.mark.parametrize(
+    ("given", "domain", "origins"),
+    [
+        ({}, "portal.example.org", ("https://portal.example.org",)),
+        ({"base_url": "http://localhost:8000"}, "localhost", ("http://localhost:8000",)),
+        # browsers never say the usual port, and write hosts in lower case
+        ({"base_url": "https://Portal.Example.org:443/home"}, "portal.example.org", None),
+        (
+            {"monitor_host": "live.example.org", "session_cookie_domain": ".example.org"},
+            "example.org",
+            ("https://live.example.org", "https://portal.example.org"),
+        ),
+    ],
+)
+def test_passkeys_belong_to_the_domain_of_all_sites(
+    given: dict[str, str], domain: str, origins: tuple[str, ...] | None
+) -> None:
+    settings = named(**{"base_url": "https://portal.example.org", **given})
+    assert settings.passkey_domain == domain
+    assert settings.origins == (origins or ("https://portal.example.org",))
+
+
+def test_a_cookie_that_does_not_reach_every_site_is_refused() -> None:
+    with pytest.raises(ValidationError, match="SESSION_COOKIE_DOMAIN"):
+        named(
+            base_url="https://portal.example.org",
+            monitor_host="live.example.net",
+            session_cookie_domain="example.org",
+        )
+
+
 def test_the_demo_which_shows_every_mail_is_never_the_real_portal() -> None:
     with pytest.raises(ValidationError, match="DEMO"):
         Settings(_env_file=None, demo=True, base_url="https://portal.example.org")  # type: ignore[call-arg]

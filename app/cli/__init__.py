@@ -2,15 +2,19 @@
 
 from flask import Flask
 
+from .accounts import accounts
 from .campaign import campaign
 from .dealers import dealers
 from .gateways import gateways
+from .operators import operators
 from .terms import terms
 
 
 def register_commands(app: Flask) -> None:
     """Register every command group."""
     app.cli.add_command(campaign)
+    app.cli.add_command(accounts)
     app.cli.add_command(dealers)
     app.cli.add_command(gateways)
+    app.cli.add_command(operators)
     app.cli.add_command(terms)

@@ -67,6 +67,11 @@ def hold(account: Account, password_hash: str) -> None:
         raise WrongCredentials(account.id)
 
 
+def lock(account: Account) -> None:
+    """Lock the account's row: who signs in, or changes how one does, takes turns."""
+    db.session.refresh(account, with_for_update=True)
+
+
 @dataclass(frozen=True)
 class Details:
     """A customer's own data, as tables keep it."""

@@ -13,9 +13,12 @@ from ..models import (
     EmailChange,
     Installation,
     OutboxMail,
+    Passkey,
+    RecoveryCode,
     Registration,
     RegistrationDraft,
     Session,
+    TotpFactor,
 )
 from ..models.addresses import Person, PostalAddress
 from . import audit, installations, mail, passwords, sessions
@@ -145,7 +148,7 @@ def _ends(account_id: int) -> Iterator[Delete]:
     """Yield what deletes rows that are about a person alone."""
     theirs = select(Registration.id).where(Registration.account_id == account_id)
     yield delete(RegistrationDraft).where(RegistrationDraft.registration_id.in_(theirs))
-    for model in (Registration, EmailChange, Session):
+    for model in (Registration, EmailChange, TotpFactor, RecoveryCode, Passkey, Session):
         yield delete(model).where(model.account_id == account_id)
 
 

@@ -21,6 +21,7 @@ from .errors import Rejected
 PURPOSE = "password-reset"
 # what limits count
 CHANGE = "change-password"
+CONFIRM = "confirm-password"
 FORGOTTEN = "forgotten-password"
 PasswordRule = Literal["manual", "modern"]
 RULES: tuple[PasswordRule, ...] = ("manual", "modern")
@@ -140,6 +141,22 @@ def prove_again(account: Account, current: str, *, network_address: str) -> None
     accounts.hold(account, proved)
 
 
+def confirm(session: Session, typed: str, *, network_address: str, now: datetime) -> None:
+    """Write down that who is signed in has shown the password again.
+
+    The caller has counted the attempt (`limits.spend`); this takes it back.
+
+    Raises:
+        WrongPassword: It is not the present one.
+    """
+    account = session.account
+    if not hasher.verify(account.password_hash, typed[: accounts.LONGEST_TYPED]):
+        raise WrongPassword
+    limits.forgive(CONFIRM, [f"address:{network_address}"])
+    limits.clear(CONFIRM, [accounts.limit_subject(account.email)])
+    sessions.prove_again(session, now)
+
+
 def request_reset(email: str, *, hours: int, now: datetime) -> None:
     """Mail a URL for a new password, good for `hours`, if the address is an account's.
 
@@ -148,6 +165,18 @@ def request_reset(email: str, *, hours: int, now: datetime) -> None:
     """
     account = accounts.find(email)
     known = account if account and account.may_sign_in else None
+    _open_reset("password_reset", known, hours=hours, now=now)
+
+
+def invite(account: Account, letter: str, *, hours: int, now: datetime) -> None:
+    """Mail a URL for the first password of an account that somebody else made, good for `hours`.
+
+    `letter` is the mail's template; it says what the account is for.
+    """
+    _open_reset(letter, account, hours=hours, now=now)
+
+
+def _open_reset(letter: str, known: Account | None, *, hours: int, now: datetime) -> None:
     reset = PasswordReset(
         account_id=known.id if known else None,
         url_nonce=tokens.new_token(),
@@ -158,7 +187,7 @@ def request_reset(email: str, *, hours: int, now: datetime) -> None:
     db.session.add(reset)
     db.session.flush()
     mail.queue(
-        "password_reset",
+        letter,
         known.email if known else "",
         key=f"password-reset-{reset.id}",
         language=known.language if known else "ja",

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select, update
 
-from ..extensions import db, hasher
+from ..extensions import db
 from ..models import Account, Session
-from . import accounts, audit, limits, tokens
+from . import audit, tokens
 from .clearing import delete_some
 from .errors import NotFound
 
@@ -77,38 +77,13 @@ class Lifetimes:
         return self.customer if account.role == "customer" else self.staff
 
 
-def sign_in(
-    email: str,
-    password: str,
-    *,
-    network_address: str,
-    browser: str,
-    now: datetime,
-    replaces: Session | None = None,
+def begin(
+    account: Account, *, network_address: str, browser: str, now: datetime, **detail: object
 ) -> Session:
-    """Begin a session; its account carries the token for the browser's cookie.
+    """Begin a session of an account that has shown who it is, under a new token.
 
-    The caller has counted the attempt (`limits.spend`); this takes it back. `replaces` is the
-    session this browser had: it ends.
-
-    Raises:
-        accounts.WrongCredentials: Unknown, wrong, locked or closed.
+    `detail` is for the audit log.
     """
-    account = accounts.authenticate(email, password)
-    proved = account.password_hash
-    # writes first: on SQLite they keep every other writer out from here on
-    limits.forgive(ACTION, [f"address:{network_address}"])
-    limits.clear(ACTION, [accounts.limit_subject(email)])
-    accounts.hold(account, proved)
-    if hasher.is_outdated(proved):
-        account.password_hash = hasher.hash(password[: accounts.LONGEST_TYPED])
-    if replaces:
-        end(replaces, now)
-    return begin(account, network_address=network_address, browser=browser, now=now)
-
-
-def begin(account: Account, *, network_address: str, browser: str, now: datetime) -> Session:
-    """Begin a session of an account that has shown who it is, under a new token."""
     account.session_token = tokens.new_token()
     session = Session(
         token_hash=tokens.digest(account.session_token),
@@ -117,6 +92,7 @@ def begin(account: Account, *, network_address: str, browser: str, now: datetime
         browser="".join(filter(str.isprintable, browser))[:200],
         began_at=now,
         last_seen_at=now,
+        proved_at=now,
     )
     db.session.add(session)
     db.session.flush()
@@ -127,6 +103,7 @@ def begin(account: Account, *, network_address: str, browser: str, now: datetime
         subject_id=session.id,
         network_address=network_address,
         now=now,
+        **detail,
     )
     return session
 
@@ -192,6 +169,16 @@ def touch(session: Session | SessionGlance, now: datetime) -> None:
         .values(last_seen_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def was_proved(session: Session, now: datetime, within: timedelta) -> bool:
+    """Tell whether the person of a session showed so recently who it is."""
+    return session.proved_at is not None and now - session.proved_at < within
+
+
+def prove_again(session: Session, now: datetime) -> None:
+    """Write down that the person of a session has shown anew who it is."""
+    session.proved_at = now
 
 
 def end(session: Session, now: datetime) -> None:

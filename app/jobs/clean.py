@@ -16,6 +16,7 @@ from ..domain import (
     installations,
     limits,
     maintenance_contacts,
+    passkeys,
     passwords,
     registrations,
     sessions,
@@ -58,6 +59,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sessions.clear_old(now, longest=longest)
     yield lambda: passwords.clear_old(now)
     yield lambda: email_changes.clear_old(now)
+    yield lambda: passkeys.clear_old(now)
     yield lambda: limits.clear_old(now)
 
 

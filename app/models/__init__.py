@@ -6,6 +6,7 @@ from .campaigns import Campaign
 from .dealer_people import DealerInvitation, MaintenanceContact
 from .dealers import Dealer, DealerRegistration
 from .email_changes import EmailChange
+from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
 from .installations import Installation
@@ -39,15 +40,19 @@ __all__ = [
     "MaintenanceContact",
     "MaintenanceLink",
     "OutboxMail",
+    "Passkey",
+    "PasskeyChallenge",
     "PasswordReset",
     "PollState",
     "PowerConditioner",
     "Provisional",
     "Reading",
+    "RecoveryCode",
     "Registration",
     "RegistrationDraft",
     "Session",
     "Sheet",
     "TermsVersion",
+    "TotpFactor",
     "Transfer",
 ]

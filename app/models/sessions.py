@@ -45,6 +45,8 @@ class Session(Model):
     # written at most once a minute
     last_seen_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
+    # when the person showed last who it is; what changes how one signs in asks for it anew
+    proved_at: Mapped[datetime | None]
     # a form that outlived the session before this one: its page and fields, no passwords
     kept_form: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
 

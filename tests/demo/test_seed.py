@@ -8,12 +8,14 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.config import Settings
-from app.domain import heartbeats, passwords, sheets, terms
+from app.domain import heartbeats, passwords, sheets, signing_in, terms, totp
+from app.domain.signing_in import Browser, Pending
 from app.extensions import db, hasher
-from app.models import Account, Gateway, Installation, PollState, Sheet
+from app.models import Account, Dealer, Gateway, Installation, PollState, Sheet
 from app.transaction import transaction
 from demo import homes, seed
 from demo.folder import Folder
+from tests.factories import CustomerFactory
 
 NOON = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
@@ -35,7 +37,7 @@ def test_the_first_start_seats_a_customer_with_two_homes(
 ) -> None:
     start(app, folder, settings)
     with app.app_context():
-        customer = db.session.scalars(select(Account)).one()
+        customer = db.session.scalars(select(Account).filter_by(role="customer")).one()
         installations = db.session.scalars(select(Installation)).all()
         assert {one.account_id for one in installations} == {customer.id}
         assert len(installations) == 2
@@ -43,6 +45,38 @@ def test_the_first_start_seats_a_customer_with_two_homes(
         assert sign_in["id"] == customer.email
         assert hasher.verify(customer.password_hash, sign_in["password"])
         passwords.check(sign_in["password"], rule="manual")
+
+
+def test_a_dealer_and_an_operator_can_sign_in_with_the_apps_the_demo_shows(
+    app: Flask, folder: Folder, settings: Settings
+) -> None:
+    start(app, folder, settings)
+    browser = Browser("127.0.0.1", "")
+    with app.app_context():
+        for sign_in, role in zip(folder.read("staff", []), ("dealer", "operator"), strict=True):
+            with transaction():
+                pending = signing_in.by_password(
+                    sign_in["id"], sign_in["password"], browser, two_for_staff=True, now=NOON
+                )
+                assert isinstance(pending, Pending)
+                code = totp.code_at(sign_in["secret"], NOON)
+                key = str(app.secret_key)
+                account = signing_in.by_code(key, pending, code, browser, NOON).account
+                assert account.role == role
+        dealer = db.session.scalars(select(Dealer)).one()
+        assert dealer.dealer_no
+        assert dealer.approved_at
+
+
+def test_a_demo_of_before_gets_its_dealer_and_operator(
+    app: Flask, folder: Folder, settings: Settings
+) -> None:
+    with app.app_context(), transaction():
+        CustomerFactory(email=seed.CUSTOMER_MAIL)
+    folder.keep("sign-ins", [{"who": "customer", "id": seed.CUSTOMER_MAIL, "password": "x"}])
+    start(app, folder, settings)
+    assert [one["who"] for one in folder.read("staff", [])] == ["dealer", "operator"]
+    assert [one["password"] for one in folder.read("sign-ins", [])] == ["x"]
 
 
 def test_the_terms_that_come_with_the_portal_are_in_force(
@@ -68,9 +102,10 @@ def test_three_samples_can_be_registered_as_their_sheets_say(
 
 def test_a_second_start_changes_nothing(app: Flask, folder: Folder, settings: Settings) -> None:
     start(app, folder, settings)
-    before = folder.read("samples", []), folder.read("sign-ins", [])
+    kept = ("samples", "sign-ins", "staff")
+    before = [folder.read(name, []) for name in kept]
     start(app, folder, settings)
-    assert (folder.read("samples", []), folder.read("sign-ins", [])) == before
+    assert [folder.read(name, []) for name in kept] == before
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Gateway)) == 5
 

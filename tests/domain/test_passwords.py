@@ -7,7 +7,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import passwords, sessions, tokens
+from app.domain import passwords, tokens
 from app.domain.passwords import (
     CommonPassword,
     PasswordLength,
@@ -19,6 +19,7 @@ from app.extensions import db
 from app.models import PasswordReset, Session
 from app.transaction import transaction
 from tests.factories import PASSWORD, CustomerFactory
+from tests.signing_in import open_session
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 
@@ -89,7 +90,7 @@ def test_any_text_is_judged(password: str) -> None:
 
 
 def session_of(app: Flask, email: str) -> Session:
-    return sessions.sign_in(email, PASSWORD, network_address="192.0.2.1", browser="", now=NOW)
+    return open_session(email, now=NOW)
 
 
 def test_changing_a_password_needs_the_present_one_and_a_good_new_one(app: Flask) -> None:

@@ -7,11 +7,12 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain import drafts, limits, passwords, provisional, sessions
+from app.domain import drafts, limits, passkeys, passwords, provisional, sessions
 from app.extensions import db
 from app.jobs.clean import clear_expired
 from app.models import (
     FailureCount,
+    PasskeyChallenge,
     PasswordReset,
     Registration,
     RegistrationDraft,
@@ -51,9 +52,14 @@ def test_what_signing_in_left_behind_goes_too(app: Flask) -> None:
             sessions.begin(taro, network_address="192.0.2.1", browser="", now=then)
             passwords.request_reset(taro.email, hours=2, now=then)
             subjects = [f"account:{days}"]
+            db.session.add(
+                PasskeyChallenge(
+                    digest=f"{days}", purpose=passkeys.SIGN_IN, expires_at=then + timedelta(days=2)
+                )
+            )
             limits.spend("sign-in", subjects, now=then + timedelta(hours=9), free=5, delay_max_s=9)
     with app.app_context():
         clear_expired()
     with app.app_context():
-        for model in (Session, PasswordReset, FailureCount):
+        for model in (Session, PasswordReset, FailureCount, PasskeyChallenge):
             assert db.session.scalar(select(func.count()).select_from(model)) == 1

@@ -130,6 +130,25 @@ SUBJECTS = {
         "【保守終了のお知らせ】日向 & 家",
         "Maintenance has ended: 日向 & 家",
     ),
+    "second_factor_on": ("【二段階認証設定のお知らせ】", "Two-step sign-in was set up"),
+    "second_factor_off": ("【二段階認証解除のお知らせ】", "Two-step sign-in was turned off"),
+    "second_factor_reset": (
+        "【二段階認証リセットのお知らせ】",
+        "Your two-step sign-in was reset",
+    ),
+    "second_factor_guessed": ("【不審なログインのお知らせ】", "A suspicious sign-in"),
+    "recovery_codes_renewed": (
+        "【リカバリーコード作成のお知らせ】",
+        "New recovery codes were made",
+    ),
+    "recovery_code_used": ("【リカバリーコード使用のお知らせ】", "A recovery code was used"),
+    "passkey_added": ("【パスキー追加のお知らせ】", "A passkey was added"),
+    "passkey_removed": ("【パスキー削除のお知らせ】", "A passkey was removed"),
+    "passkey_cloned": (
+        "【パスキーについての大切なお知らせ】",
+        "Important: about one of your passkeys",
+    ),
+    "operator_invited": ("【運営者アカウントのご案内】", "Your operator account"),
 }
 LINKS = tuple(name for name in SUBJECTS if name.startswith("link_"))
 NAMES_THE_GATEWAY = (
@@ -147,6 +166,7 @@ SINGLE_USE = {
     "dealer_provisional": "dealer-registration",
     "password_reset": "password-reset",
     "email_change": "email-change",
+    "operator_invited": "password-reset",
 }
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
@@ -211,6 +231,7 @@ def queued(app: Flask) -> Callable[..., int]:
             "contact": MaintenanceContactFactory(
                 dealer=dealer, name="日向 <太郎>", created_at=NOW
             ).id,
+            "left": 9,
         }
 
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:

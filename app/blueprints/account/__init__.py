@@ -53,4 +53,4 @@ def password() -> ResponseReturnValue:
     return redirect(url_for("account.show"), code=303)
 
 
-from . import closing, details, devices, email  # noqa: E402, F401  # they hang their views on `bp`
+from . import closing, details, devices, email, passkeys, proof, second_factor  # noqa: E402, F401  # they hang their views on `bp`

@@ -9,8 +9,8 @@ from ...domain import accounts, closing, gateways, passwords
 from ...domain.errors import Rejected
 from ...transaction import transaction
 from ..signin import customers_only
+from ..signin.entering import start_anew
 from ..signin.limited import client_address, spend
-from ..signin.views import start_anew
 from . import bp
 from .forms import ClosingForm
 

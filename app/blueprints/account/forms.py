@@ -1,6 +1,6 @@
 """The forms of one's own account."""
 
-from wtforms import BooleanField, Field, PasswordField, ValidationError
+from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired
 
 from ...extensions import lazy_gettext as _
@@ -44,3 +44,16 @@ class ClosingForm(PresentPassword, Form):
         _("上の内容を確認し、退会します"),
         [InputRequired(_("内容をご確認のうえ、チェックを入れてください。"))],
     )
+
+
+class ConfirmForm(PresentPassword, Form):
+    """The password again, and where to go then."""
+
+    next = HiddenField()
+
+
+class NewPasskeyForm(Form):
+    """A passkey that a device has made, and what its owner calls it."""
+
+    name = StringField(_("パスキーの名前"))
+    credential = HiddenField()

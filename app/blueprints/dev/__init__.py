@@ -1,4 +1,4 @@
-"""The demo's inbox at /dev/mail: what the mail sink kept. Only the demo has these pages."""
+"""The demo's inbox at /dev/mail, and its sign-ins. Only the demo has these pages."""
 
 from flask import Blueprint, Response, abort, render_template
 
@@ -42,3 +42,6 @@ def html(name: str) -> Response:
     if found is None or not found.html:
         abort(404)
     return mail_page(found.html)
+
+
+from . import sign_ins  # noqa: E402, F401  # it hangs its views on `bp`

@@ -5,7 +5,7 @@ from re import compile as regex
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from wtforms import SelectChoice, SelectField
+from wtforms import SelectField
 
 from ... import clock
 from ...domain import terms, texts
@@ -31,8 +31,8 @@ class VersionForm(TextForm):
     kind = SelectField(
         _("だれの規約"),
         choices=[
-            SelectChoice("service", _("お客様（利用規約）")),
-            SelectChoice("dealer", _("販売店様（販売店様向け利用規約）")),
+            ("service", _("お客様（利用規約）")),
+            ("dealer", _("販売店様（販売店様向け利用規約）")),
         ],
     )
     version = TextField(

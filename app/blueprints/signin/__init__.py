@@ -101,4 +101,4 @@ def ask_to_sign_in() -> ResponseReturnValue:
 
 login.unauthorized_handler(ask_to_sign_in)
 
-from . import forgotten, views  # noqa: E402, F401  # they hang their views on `bp`
+from . import forgotten, passkeys, second, views  # noqa: E402, F401  # they hang their views on `bp`

@@ -1,7 +1,7 @@
 """The forms of signing in: they check shape and never query."""
 
 from wtforms import EmailField, HiddenField, PasswordField, StringField, TelField
-from wtforms.validators import EqualTo, InputRequired
+from wtforms.validators import EqualTo, InputRequired, ValidationError
 
 from ...extensions import lazy_gettext as _
 from ..forms import Form
@@ -17,6 +17,39 @@ class SignInForm(Form):
     next = HiddenField()
     # fields of a form that outlived its session, signed
     outlived = HiddenField()
+
+
+class CarryingForm(Form):
+    """A form behind the sign-in page's, which takes along what that one carries."""
+
+    next = HiddenField()
+    outlived = HiddenField()
+
+
+class SecondStepForm(CarryingForm):
+    """The code of the authenticator app, or a recovery code where there is no app at hand."""
+
+    code = StringField(_("確認コード（6桁の数字）"))
+    recovery_code = StringField(_("リカバリーコード（12文字）"))
+
+    def validate_code(self, code: StringField) -> None:
+        """Ask for one of the two."""
+        if not (code.data or self.typed("recovery_code")):
+            raise ValidationError(_("確認コードを入力してください。"))
+
+
+class SetUpForm(CarryingForm):
+    """A first code, which shows that the app was set up right."""
+
+    code = StringField(
+        _("確認コード（6桁の数字）"), [InputRequired(_("確認コードを入力してください。"))]
+    )
+
+
+class PasskeyForm(CarryingForm):
+    """What a device has signed."""
+
+    credential = HiddenField()
 
 
 class ForgottenPasswordForm(Form):

@@ -54,6 +54,19 @@ def spend(action: str, subject: str, now: datetime) -> None:
     Raises:
         limits.TooManyFailures: One of them still has to wait.
     """
+    _spend(action, now, subject)
+
+
+def spend_address(action: str, now: datetime) -> None:
+    """Count one attempt for the network address, where nobody says whose attempt it is.
+
+    Raises:
+        limits.TooManyFailures: The address still has to wait.
+    """
+    _spend(action, now)
+
+
+def _spend(action: str, now: datetime, subject: str | None = None) -> None:
     chosen, address = settings(), client_address()
     try:
         with transaction():
@@ -64,13 +77,14 @@ def spend(action: str, subject: str, now: datetime) -> None:
                 free=chosen.free_failures_address,
                 delay_max_s=chosen.delay_max_s,
             )
-            limits.spend(
-                action,
-                [subject],
-                now=now,
-                free=chosen.free_failures,
-                delay_max_s=chosen.delay_max_s,
-            )
+            if subject:
+                limits.spend(
+                    action,
+                    [subject],
+                    now=now,
+                    free=chosen.free_failures,
+                    delay_max_s=chosen.delay_max_s,
+                )
     except limits.TooManyFailures as refusal:
         # who is guessed at stays out of the log
         log.warning("attempt_refused", action=action, address=address, wait_s=refusal.wait_s)

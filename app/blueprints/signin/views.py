@@ -1,30 +1,26 @@
 """The sign-in page of each face, and signing out."""
 
-from typing import Literal
-
 import structlog
-from flask import flash, g, redirect, render_template, request, session, url_for
+from flask import flash, g, redirect, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required, login_user, logout_user
+from flask_login import current_user, login_required, logout_user
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import accounts, audit, limits, sessions
+from ...domain import accounts, audit, limits, sessions, signing_in
 from ...domain.errors import Rejected
+from ...domain.signing_in import Pending
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
-from ..paths import is_page, local_path, referring_path
-from . import bp, outlived
+from ..context import settings
+from ..paths import referring_path
+from . import bp, outlived, pending, second
+from .entering import Face, Way, browser, face_of, finish, show_sign_in, start_anew, target
 from .forms import SignInForm
-from .limited import KNOWN_BROWSER, client_address, know_browser, spend, subject_of
+from .limited import KNOWN_BROWSER, client_address, spend, subject_of
 
 log = structlog.get_logger()
-
-Face = Literal["manage", "monitor"]
-HOME = {"manage": "manage.menu", "monitor": "monitor.show"}
-# what of an anonymous visit goes on after signing in; all else could be somebody else's
-KEPT = ("language", "registration_draft", KNOWN_BROWSER)
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
@@ -43,7 +39,7 @@ def login_monitor() -> ResponseReturnValue:
 @login_required
 def logout() -> Response:
     """End this session, here and in the database, and show its face's sign-in page."""
-    page = outlived.sign_in_url("", _face_of(referring_path()))
+    page = outlived.sign_in_url("", face_of(referring_path()))
     with transaction():
         sessions.end(g.signed_in, clock.now())
     logout_user()
@@ -56,17 +52,17 @@ def show_again() -> ResponseReturnValue:
     """Show the sign-in page in answer to a form that outlived its session, which it carries."""
     page = outlived.form_page()
     form = SignInForm(formdata=None, next=page, outlived=outlived.pack())
-    return _show(_face_of(page or request.path), form, lapsed=True), 401
+    return show_sign_in(face_of(page or request.path), form, lapsed=True), 401
 
 
 def _sign_in(face: Face) -> ResponseReturnValue:
     form = SignInForm(next=request.args.get("next"))
     if request.method != "POST":
         if current_user.is_authenticated:
-            return redirect(_target(form, face))
-        return _show(face, form)
+            return redirect(target(form.typed("next"), face))
+        return show_sign_in(face, form)
     if not form.validate():
-        return _show(face, form), 422
+        return show_sign_in(face, form), 422
     try:
         return _begin(face, form)
     except accounts.WrongCredentials as refusal:
@@ -81,38 +77,34 @@ def _sign_in(face: Face) -> ResponseReturnValue:
             _("ただいまログインできません。しばらくしてから、もう一度お試しください。")
         ]
         status = 503
-    return _show(face, form), status
+    return show_sign_in(face, form), status
 
 
-def _begin(face: Face, form: SignInForm) -> Response:
-    """Begin a session and lead on.
+def _begin(face: Face, form: SignInForm) -> ResponseReturnValue:
+    """Begin a session and lead on, or ask for the second step.
 
     Raises:
         limits.TooManyFailures: Account or network address still has to wait.
         accounts.WrongCredentials: Unknown, wrong, locked or closed.
     """
     now, subject = clock.now(), subject_of(form.typed("email"))
+    way = Way(face, form.typed("next"), form.typed("outlived"))
     spend(sessions.ACTION, subject, now)
     with transaction():
-        signed_in = sessions.sign_in(
+        opened = signing_in.by_password(
             form.typed("email"),
             form.typed("password"),
-            network_address=client_address(),
-            browser=request.user_agent.string,
+            browser(),
+            two_for_staff=settings().second_factor == "required",
             now=now,
-            replaces=g.signed_in,
         )
         limits.clear(sessions.ACTION, [subject])
-        kept_for = outlived.keep(outlived.unpack(form.typed("outlived")), signed_in)
-        # held: it carries the token, and the commit would let go of it
-        account = signed_in.account
-    # a new cookie: nothing that was set before may work for who is signed in
-    start_anew(*KEPT)
-    know_browser(form.typed("email"))
-    login_user(account)
-    if kept_for:
-        outlived.show_on(kept_for)
-    return redirect(_target(form, face), code=303)
+        entry = None if isinstance(opened, Pending) else way.carry(opened)
+    if isinstance(opened, Pending):
+        pending.keep(opened, face)
+        return second.lead_on(opened, way)
+    assert entry
+    return finish(entry, way)
 
 
 def _record_refused(refusal: accounts.WrongCredentials) -> None:
@@ -126,26 +118,3 @@ def _record_refused(refusal: accounts.WrongCredentials) -> None:
             network_address=client_address(),
             now=clock.now(),
         )
-
-
-def _show(face: Face, form: SignInForm, *, lapsed: bool = False) -> str:
-    return render_template("signin/login.html", face=face, form=form, lapsed=lapsed)
-
-
-def _target(form: SignInForm, face: Face) -> str:
-    home = url_for(HOME[face])
-    target = local_path(form.typed("next"), home)
-    return target if is_page(target) else home
-
-
-def _face_of(page: str) -> Face:
-    home = url_for(HOME["monitor"])
-    return "monitor" if f"{page.partition('?')[0]}/".startswith(f"{home}/") else "manage"
-
-
-def start_anew(*kept: str) -> None:
-    """Empty the cookie but for the names given."""
-    stays = {name: session[name] for name in kept if name in session}
-    session.clear()
-    session.update(stays)
-    session.permanent = True
