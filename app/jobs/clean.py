@@ -10,11 +10,14 @@ from ..config import Settings
 from ..domain import (
     dealer_registrations,
     drafts,
+    imports,
     installations,
     limits,
     passwords,
     registrations,
+    sealing,
     sessions,
+    sheets,
 )
 from ..transaction import transaction
 from .context import in_app
@@ -27,7 +30,8 @@ def clear_expired() -> None:
     """Delete drafts after a day, and registrations 30 days after they expired or were superseded.
 
     With them go the addresses of installations that ended long ago; and sessions, requests for
-    passwords and counts of failures that are long over. At least once: a second run finds nothing
+    passwords and counts of failures that are long over; and the passwords of sheets that nobody
+    printed in time. At least once: a second run finds nothing
     left to do.
     """
     for step in _steps(current_app.extensions["settings"]):
@@ -50,6 +54,9 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sessions.clear_old(now, longest=longest)
     yield lambda: passwords.clear_old(now)
     yield lambda: limits.clear_old(now)
+    yield lambda: sheets.clear_attempts(now, keep_days=settings.attempts_keep_days)
+    yield lambda: sealing.clear_old(now)
+    yield lambda: imports.clear_old(now)
 
 
 def _commit(step: Step) -> int:

@@ -5,6 +5,7 @@ from .audit import AuditEntry
 from .dealers import Dealer, DealerRegistration
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
+from .imports import GatewayImport, ImportRow, SealedSheet
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
 from .mails import OutboxMail
@@ -24,7 +25,9 @@ __all__ = [
     "DealerRegistration",
     "FailureCount",
     "Gateway",
+    "GatewayImport",
     "Heartbeat",
+    "ImportRow",
     "Installation",
     "Latest",
     "OutboxMail",
@@ -35,6 +38,7 @@ __all__ = [
     "Reading",
     "Registration",
     "RegistrationDraft",
+    "SealedSheet",
     "Session",
     "Sheet",
     "TermsVersion",
