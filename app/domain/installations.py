@@ -192,6 +192,14 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
         NotFound: There is no such gateway, or none of the actor's (any more).
     """
     installation = gateways.get_visible(actor, public_id)
+    if not close(installation, now):
+        return
+    _tell("gateway_removed", installation, actor, now)
+    _record("gateway.removed", installation, actor, network_address, now)
+
+
+def close(installation: Installation, now: datetime) -> bool:
+    """End an installation: its gateway is free. False if somebody was faster."""
     closed = db.session.execute(
         update(Installation)
         .where(Installation.id == installation.id, Installation.closed_at.is_(None))
@@ -199,10 +207,7 @@ def remove(actor: Account, public_id: str, *, network_address: str, now: datetim
         .execution_options(synchronize_session=False)
     )
     assert isinstance(closed, CursorResult)
-    if closed.rowcount != 1:
-        return
-    _tell("gateway_removed", installation, actor, now)
-    _record("gateway.removed", installation, actor, network_address, now)
+    return closed.rowcount == 1
 
 
 def erase_addresses(now: datetime, *, keep_days: int) -> int:
