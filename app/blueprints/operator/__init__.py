@@ -6,3 +6,7 @@ from ..signin import operators_only
 
 bp = Blueprint("operator", __name__, url_prefix="/operator")
 bp.before_request(operators_only)
+
+GATEWAY = "<string(length=12):gateway_id>"
+
+from . import acts, attempts, dossiers, imports, search, sheets  # noqa: E402, F401  # their views hang on `bp`
