@@ -28,7 +28,7 @@ from .errors import NotFound, Rejected
 from .paging import PER_PAGE, Page, paged, within
 from .provisioning import NewGateway
 
-# half a mebibyte of rows; hashing alone takes six minutes
+# half a mebibyte of rows; hashing them takes ten minutes
 MOST_ROWS = 5000
 # sheets of one document to print: two sides each, about a second to draw
 SHEETS_A_PART = 200

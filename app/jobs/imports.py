@@ -9,14 +9,14 @@ from flask import current_app
 from .. import clock
 from ..config import Settings
 from ..domain import import_steps, provisioning
-from ..extensions import queues
 from ..transaction import transaction
 from .context import in_app
 
 log = structlog.get_logger()
 
-# then whatever else waits in the queue has its turn
-RUN_S = 5
+# Cron comes again every few seconds: in between a worker has time for its other queues, which a
+# job that asked for its own next run would keep waiting for minutes.
+RUN_S = 3
 
 
 @in_app
@@ -30,7 +30,6 @@ def run_due() -> None:
     while monotonic() < ends:
         if not _step():
             return
-    queues.wake("default")
 
 
 def _step() -> bool:

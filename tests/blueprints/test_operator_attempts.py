@@ -96,6 +96,8 @@ def test_years_of_tries_cost_three_queries_that_use_an_index(
     asked = [one for one in work.statements if "claim_attempts" in one]
     assert len(asked) == 3
     with app.app_context():
+        if db.engine.dialect.name != "sqlite":
+            pytest.skip("the plan is read from SQLite")
         connection = db.session.connection()
         for statement in asked:
             values = (0, 3600) if "epoch" in statement or "STRFTIME" in statement else ()

@@ -153,9 +153,13 @@ def test_the_whole_way_from_the_file_to_the_paper(app: Flask, operator: FlaskCli
     assert operator.post(f"{page}/start").status_code == 303
     running = operator.get(page).text
     assert "data-poll-s" in running
-    assert "data-poll-s" in operator.get(f"{page}/progress").text
+    answer = operator.get(f"{page}/progress")
+    assert "data-poll-s" in answer.text
+    assert "HX-Refresh" not in answer.headers
     work(app)
-    done = operator.get(f"{page}/progress").text
+    answer = operator.get(f"{page}/progress")
+    assert answer.headers["HX-Refresh"] == "true"
+    done = answer.text
     assert "data-poll-s" not in done
     assert "2 件のうち 2 件を取り込みました。" in done
 

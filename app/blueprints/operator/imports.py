@@ -55,9 +55,11 @@ def show_import(import_id: int) -> str:
 
 @bp.get("/imports/<int:import_id>/progress")
 @login_required
-def import_progress(import_id: int) -> str:
-    """Return how far an import is; what is done asks no more."""
-    return render_template("operator/_progress.html", **progress(imports.get(import_id)))
+def import_progress(import_id: int) -> ResponseReturnValue:
+    """Return how far an import is; once it is done, the page comes anew with its rows."""
+    upload = imports.get(import_id)
+    page = render_template("operator/_progress.html", **progress(upload))
+    return page, {"HX-Refresh": "true"} if upload.state == "done" else {}
 
 
 @bp.post("/imports/<int:import_id>/start")
