@@ -211,6 +211,7 @@ def confirm_sheet_printed(call: Call, public_id: str) -> None:
 
     Raises:
         NotFound: There is no such gateway.
+        SheetsGone: No sheet of it waits to be printed.
     """
     gateway = dossiers.find_gateway(call.actor, public_id)
     sealing.confirm(sealing.sheets_of(gateway.id), call.now)

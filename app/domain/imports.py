@@ -251,10 +251,9 @@ def confirm_printed(actor: Account, import_id: int, *, network_address: str, now
 
     Raises:
         NotFound: There is no such import.
+        SheetsGone: Nothing of it waits to be printed.
     """
     upload = get(import_id)
-    if upload.state != "done":
-        raise NotFound
     sealing.confirm(sheet_ids(import_id), now)
     _record("import.printed", upload, actor, network_address, now)
 

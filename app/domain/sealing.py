@@ -13,7 +13,7 @@ from typing import Any
 
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import CursorResult, Select, delete, select, update
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -131,13 +131,23 @@ def opens(private: str | None, public_key: bytes | None) -> bool:
 
 
 def confirm(sheets: Ids, now: datetime) -> None:
-    """Keep that these sheets are on paper, and erase their passwords."""
-    db.session.execute(
+    """Keep that these sheets are on paper, and erase their passwords.
+
+    Raises:
+        SheetsGone: None of them waits to be printed (any more).
+    """
+    waiting = select(SealedSheet.sheet_id).where(
+        SealedSheet.sheet_id.in_(sheets), SealedSheet.until > now
+    )
+    printed = db.session.execute(
         update(Sheet)
-        .where(Sheet.id.in_(sheets), Sheet.printed_at.is_(None), Sheet.revoked_at.is_(None))
+        .where(Sheet.id.in_(waiting), Sheet.revoked_at.is_(None))
         .values(printed_at=now)
         .execution_options(synchronize_session=False)
     )
+    assert isinstance(printed, CursorResult)
+    if not printed.rowcount:
+        raise SheetsGone
     erase(sheets)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.domain import import_steps, imports, provisioning, sealing, sheets
-from app.domain.errors import NotFound
 from app.extensions import db
 from app.jobs import imports as job
 from app.jobs.clean import clear_expired
@@ -215,7 +214,7 @@ def test_a_long_import_lets_other_jobs_have_their_turn(
 
 def test_sheets_are_erased_when_their_printing_is_confirmed(app: Flask) -> None:
     import_id = upload(app, 4)
-    with app.app_context(), transaction(), pytest.raises(NotFound):
+    with app.app_context(), pytest.raises(sealing.SheetsGone):
         confirm(import_id)
     run(app)
     with app.app_context(), transaction():
@@ -225,6 +224,15 @@ def test_sheets_are_erased_when_their_printing_is_confirmed(app: Flask) -> None:
         with pytest.raises(sealing.SheetsGone):
             imports.list_printable(imports.get(import_id), KEY, part=1, now=clock.now())
     assert count(app, SealedSheet) == 0
+
+
+def test_what_was_not_printed_in_time_is_not_confirmed(app: Flask) -> None:
+    import_id = upload(app, 2)
+    run(app)
+    with app.app_context(), time_machine.travel(clock.now() + timedelta(hours=25)):
+        with pytest.raises(sealing.SheetsGone):
+            confirm(import_id)
+        assert db.session.scalars(select(Sheet.printed_at)).all() == [None, None]
 
 
 def confirm(import_id: int) -> None:

@@ -132,11 +132,11 @@ MAIL_AGAIN = Act(
     ),
     _("登録のメールをお送りしました。"),
 )
-Names = "<any({}):name>"
+NAME = "<any({}):name>"
 
 
 @bp.route(
-    f"/accounts/<int:account_id>/{Names.format(', '.join(ON_ACCOUNT))}", methods=["GET", "POST"]
+    f"/accounts/<int:account_id>/{NAME.format(', '.join(ON_ACCOUNT))}", methods=["GET", "POST"]
 )
 @login_required
 def act_on_account(account_id: int, name: str) -> ResponseReturnValue:
@@ -162,7 +162,7 @@ def act_on_account(account_id: int, name: str) -> ResponseReturnValue:
     return perform(ON_ACCOUNT[name], facts, back, do)
 
 
-@bp.route(f"/dealers/<int:dealer_id>/{Names.format(', '.join(ON_DEALER))}", methods=["GET", "POST"])
+@bp.route(f"/dealers/<int:dealer_id>/{NAME.format(', '.join(ON_DEALER))}", methods=["GET", "POST"])
 @login_required
 def act_on_dealer(dealer_id: int, name: str) -> ResponseReturnValue:
     """Approve or close a dealer."""
@@ -173,7 +173,7 @@ def act_on_dealer(dealer_id: int, name: str) -> ResponseReturnValue:
     return perform(ON_DEALER[name], facts, back, lambda call: do(call, dealer_id))
 
 
-@bp.route(f"/gateways/{GATEWAY}/{Names.format(', '.join(ON_GATEWAY))}", methods=["GET", "POST"])
+@bp.route(f"/gateways/{GATEWAY}/{NAME.format(', '.join(ON_GATEWAY))}", methods=["GET", "POST"])
 @login_required
 def act_on_gateway(gateway_id: str, name: str) -> ResponseReturnValue:
     """Take a gateway from its owner, or issue its next sheet."""

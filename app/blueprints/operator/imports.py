@@ -117,12 +117,16 @@ def import_sheets(import_id: int, part: int) -> ResponseReturnValue:
 @login_required
 def import_printed(import_id: int) -> ResponseReturnValue:
     """Keep that all sheets are on paper; their passwords are erased."""
-    with transaction():
-        imports.confirm_printed(
-            current_user, import_id, network_address=client_address(), now=clock.now()
-        )
+    page = url_for("operator.show_import", import_id=import_id)
+    try:
+        with transaction():
+            imports.confirm_printed(
+                current_user, import_id, network_address=client_address(), now=clock.now()
+            )
+    except Rejected as refusal:
+        return turn_back(refusal, page)
     flash(_("印刷を確認しました。パスワードは消去されました。"), "success")
-    return redirect(url_for("operator.show_import", import_id=import_id), code=303)
+    return redirect(page, code=303)
 
 
 def looked_at(import_id: int) -> dict[str, Any]:

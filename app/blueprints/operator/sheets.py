@@ -50,7 +50,7 @@ def show_printable(sheets: list[sealing.Printable]) -> Response:
 
 
 def turn_back(reason: object, page: str) -> ResponseReturnValue:
-    """Say why there is nothing to print."""
+    """Lead back and say why."""
     flash(str(reason), "error")
     return redirect(page, code=303)
 
@@ -78,8 +78,12 @@ def sheet(gateway_id: str) -> ResponseReturnValue:
 @login_required
 def sheet_printed(gateway_id: str) -> ResponseReturnValue:
     """Keep that the sheet is on paper; its password is erased."""
+    page = url_for("operator.gateway", gateway_id=gateway_id)
     call = desk.Call(current_user, "", client_address(), clock.now())
-    with transaction():
-        desk.confirm_sheet_printed(call, gateway_id)
+    try:
+        with transaction():
+            desk.confirm_sheet_printed(call, gateway_id)
+    except Rejected as refusal:
+        return turn_back(refusal, page)
     flash(_("印刷を確認しました。パスワードは消去されました。"), "success")
-    return redirect(url_for("operator.gateway", gateway_id=gateway_id), code=303)
+    return redirect(page, code=303)
