@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     transfer_days: Days = 60
     draft_keep_hours: Annotated[int, Field(gt=0)] = 24
     registration_keep_days: Days = 30
+    # how long sheets of an import or a re-issue may be printed
+    sheet_file_hours: Annotated[int, Field(gt=0)] = 24
+    # tries to prove a sheet, which operators look at
+    attempts_keep_days: Annotated[int, Field(ge=7)] = 90
     # how long after its end the personal data of what was closed or removed is kept
     erase_after_days: Days = 30
     session_idle_days_customer: Days = 30

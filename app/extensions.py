@@ -105,7 +105,7 @@ limiter = Limiter(key_func=lambda: network_address(request.remote_addr))
 
 
 # what a woken queue runs: enqueued by name, so that nobody imports jobs
-WAKES = {"mail": "app.jobs.mail.send_due"}
+WAKES = {"mail": "app.jobs.mail.send_due", "default": "app.jobs.imports.run_due"}
 WAKE_KEY = "wake_after_commit"
 
 

@@ -7,13 +7,13 @@ from secrets import choice, randbelow
 
 from sqlalchemy import delete, select, update
 
-from app.cli.sheets import discard, write_sheets
 from app.config import Settings
 from app.domain import campaigns, provisioning, terms
 from app.domain.provisioning import Provisioned
 from app.domain.sheet_passwords import ALPHABET
 from app.extensions import db, hasher
 from app.models import Account, Gateway, Heartbeat, Installation, PollState, Sheet
+from app.printing.sheets import discard, write_sheets
 from app.transaction import transaction
 
 from . import staff

@@ -9,9 +9,8 @@ from flask_babel import force_locale
 from .. import clock
 from ..domain import provisioning, terms
 from ..domain.errors import Rejected
-from ..drivers.modbus import Endpoint
+from ..printing.sheets import discard, write_sheets
 from ..transaction import transaction
-from .sheets import discard, write_sheets
 
 gateways = AppGroup("gateways", help="Bring gateways into the service.")
 
@@ -36,7 +35,7 @@ def import_file(file: Path, folder: Path | None, language: str) -> None:
     with force_locale(language):
         try:
             with transaction():
-                new = provisioning.read(file.read_bytes(), check_endpoint=Endpoint.parse)
+                new = provisioning.read(file.read_bytes())
                 provisioned = provisioning.provision(new, now=now)
                 if folder:
                     # before the commit: without its sheet nobody could ever claim a gateway

@@ -1,6 +1,8 @@
 """本登録: the mail's URL, a password, and a registration becomes an account with its gateway."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, exists, or_, select
 
@@ -8,6 +10,7 @@ from ..extensions import db, hasher
 from ..models import Account, Consent, Gateway, Installation, Registration, Sheet, Transfer
 from ..models.addresses import PostalAddress
 from . import audit, installations, limits, mail, passwords, provisional, terms, tokens, transfers
+from .audit import NOBODY
 from .errors import NotFound
 from .installations import Site
 from .registrations import TERMS_KIND
@@ -128,27 +131,38 @@ def complete(
     return installation
 
 
-def resend(registration: Registration, *, now: datetime, url_days: int) -> None:
+def resend(
+    registration: Registration,
+    *,
+    now: datetime,
+    url_days: int,
+    early: bool = False,
+    by: Mapping[str, Any] = NOBODY,
+) -> None:
     """Mail a new URL to the same address in place of one that ran out; the old one ends.
+
+    The help desk sends it `early` too; `by` is what the audit log keeps of who did.
 
     Raises:
         NotOpen: It did not run out, or a new one was mailed already, or it can never be completed.
     """
-    expires_at = provisional.renew(registration, _is_claimable(now), now=now, url_days=url_days)
+    expires_at = provisional.renew(
+        registration, _is_claimable(now), now=now, url_days=url_days, early=early
+    )
     mail.queue(
         "registration_provisional",
         registration.email,
-        key=f"registration-{registration.id}-until-{expires_at:%Y%m%dT%H%M%S}",
+        key=f"registration-{registration.id}-until-{expires_at:%Y%m%dT%H%M%S%f}",
         language=registration.language,
         now=now,
         registration=registration.id,
     )
     audit.record(
         "registration.mailed_again",
-        actor_id=None,
         subject="registration",
         subject_id=registration.id,
         now=now,
+        **by,
     )
 
 

@@ -1,9 +1,14 @@
 """The audit log: every change of consequence, written in the transaction that makes it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from ..extensions import db
 from ..models import AuditEntry
+
+# acted: somebody without an account, or the service itself
+NOBODY: Mapping[str, Any] = {"actor_id": None}
 
 
 def record(

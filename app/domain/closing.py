@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Delete, Update, delete, select, update
+from sqlalchemy import Delete, Update, and_, delete, select, update
 
 from ..extensions import db
 from ..models import (
     Account,
     AuditEntry,
     Consent,
+    DealerRegistration,
     EmailChange,
     Installation,
     OutboxMail,
@@ -52,10 +53,11 @@ def end(
     network_address: str,
     now: datetime,
     letter: str = "account_closed",
+    **why: str,
 ) -> None:
     """Close an account whose row is locked: no gateway, no session and no URL of it outlives this.
 
-    `letter` tells whose account it was.
+    `letter` tells whose account it was; `why` goes into the audit log.
 
     The mail address is free at once for a new registration; the account keeps it elsewhere until
     it is erased.
@@ -78,6 +80,7 @@ def end(
         network_address=network_address,
         now=now,
         gateways=gateways,
+        **why,
     )
     mail.queue(
         letter,
@@ -104,7 +107,10 @@ def erase_some(now: datetime, *, keep_days: int) -> int:
     for account_id, email, former_email, closed_at in due:
         addresses = set(filter(None, (email, former_email, *_addresses_before(account_id))))
         assert closed_at is not None  # the query saw to it
-        for statement in (*_blanks(account_id, addresses, closed_at, now), *_ends(account_id)):
+        for statement in (
+            *_blanks(account_id, addresses, closed_at, now),
+            *_ends(account_id, addresses, closed_at),
+        ):
             db.session.execute(statement.execution_options(synchronize_session=False))
     return len(due)
 
@@ -133,7 +139,7 @@ def _blanks(
     yield (
         update(Consent)
         .where(Consent.account_id == account_id)
-        .values(registration_id=None, network_address="")
+        .values(registration_id=None, dealer_registration_id=None, network_address="")
     )
     yield (update(AuditEntry).where(AuditEntry.actor_id == account_id).values(network_address=""))
     # the address may be somebody's again, whose mails are younger; answers of mail servers name it
@@ -144,10 +150,23 @@ def _blanks(
     )
 
 
-def _ends(account_id: int) -> Iterator[Delete]:
+def _ends(account_id: int, addresses: set[str], closed_at: datetime) -> Iterator[Delete]:
     """Yield what deletes rows that are about a person alone."""
     theirs = select(Registration.id).where(Registration.account_id == account_id)
     yield delete(RegistrationDraft).where(RegistrationDraft.registration_id.in_(theirs))
+    # by its address: a dealer's registration names the dealer, which goes on without this person
+    of_dealer = and_(
+        DealerRegistration.email.in_(addresses),
+        DealerRegistration.created_at <= closed_at,
+        DealerRegistration.completed_at.is_not(None),
+    )
+    dealers_theirs = select(DealerRegistration.id).where(of_dealer)
+    yield (
+        delete(RegistrationDraft).where(
+            RegistrationDraft.dealer_registration_id.in_(dealers_theirs)
+        )
+    )
+    yield delete(DealerRegistration).where(of_dealer)
     for model in (Registration, EmailChange, TotpFactor, RecoveryCode, Passkey, Session):
         yield delete(model).where(model.account_id == account_id)
 

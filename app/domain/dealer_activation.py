@@ -1,6 +1,8 @@
 """本登録 of a dealer: the mail's URL, a password, and there is a dealer with its first person."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -8,6 +10,7 @@ from ..extensions import db, hasher
 from ..models import Consent, Dealer, DealerRegistration
 from ..models.addresses import PostalAddress
 from . import audit, dealers, limits, mail, passwords, provisional, terms, tokens
+from .audit import NOBODY
 from .dealer_registrations import TERMS_KIND
 from .errors import NotFound
 from .provisional import Opened, Standing
@@ -133,27 +136,36 @@ def complete(
     return dealer
 
 
-def resend(registration: DealerRegistration, *, now: datetime, url_days: int) -> None:
+def resend(
+    registration: DealerRegistration,
+    *,
+    now: datetime,
+    url_days: int,
+    early: bool = False,
+    by: Mapping[str, Any] = NOBODY,
+) -> None:
     """Mail a new URL to the same address in place of one that ran out; the old one ends.
+
+    The help desk sends it `early` too; `by` is what the audit log keeps of who did.
 
     Raises:
         NotOpen: It did not run out, or a new one was mailed already, or it can never be completed.
     """
-    expires_at = provisional.renew(registration, now=now, url_days=url_days)
+    expires_at = provisional.renew(registration, now=now, url_days=url_days, early=early)
     mail.queue(
         "dealer_provisional",
         registration.email,
-        key=f"dealer-registration-{registration.id}-until-{expires_at:%Y%m%dT%H%M%S}",
+        key=f"dealer-registration-{registration.id}-until-{expires_at:%Y%m%dT%H%M%S%f}",
         language=registration.language,
         now=now,
         registration=registration.id,
     )
     audit.record(
         "dealer_registration.mailed_again",
-        actor_id=None,
         subject="dealer_registration",
         subject_id=registration.id,
         now=now,
+        **by,
     )
 
 

@@ -58,10 +58,13 @@ def list_waiting() -> list[Dealer]:
     return list(db.session.scalars(waiting.order_by(Dealer.created_at, Dealer.id)))
 
 
-def approve(dealer_id: int, *, actor_id: int | None, network_address: str, now: datetime) -> Dealer:
+def approve(
+    dealer_id: int, *, actor_id: int | None, network_address: str, now: datetime, **why: str
+) -> Dealer:
     """Give a waiting dealer its 販売店ID, and mail it.
 
-    `actor_id` None means the service itself, or its operator at the command line.
+    `actor_id` None means the service itself, or its operator at the command line; `why` goes into
+    the audit log.
 
     Raises:
         NotFound: There is no such dealer.
@@ -70,7 +73,7 @@ def approve(dealer_id: int, *, actor_id: int | None, network_address: str, now: 
     dealer = db.session.get(Dealer, dealer_id)
     if dealer is None:
         raise NotFound
-    issue_number(dealer, actor_id=actor_id, network_address=network_address, now=now)
+    issue_number(dealer, actor_id=actor_id, network_address=network_address, now=now, **why)
     mail.queue(
         "dealer_approved",
         dealer.email,
@@ -83,7 +86,7 @@ def approve(dealer_id: int, *, actor_id: int | None, network_address: str, now: 
 
 
 def issue_number(
-    dealer: Dealer, *, actor_id: int | None, network_address: str, now: datetime
+    dealer: Dealer, *, actor_id: int | None, network_address: str, now: datetime, **why: str
 ) -> None:
     """Approve a dealer: from now on it has a 販売店ID.
 
@@ -108,4 +111,5 @@ def issue_number(
         network_address=network_address,
         now=now,
         dealer_no=dealer.dealer_no,
+        **why,
     )

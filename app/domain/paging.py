@@ -40,7 +40,10 @@ def within(page: int, found: int, per_page: int = PER_PAGE) -> int:
 def paged(statement: Select[Row], page: int) -> Page[Row]:
     """Return one page of what a statement finds, by two queries; a page too far is the last."""
     counted: Select[Any] = select(func.count()).select_from(
-        statement.order_by(None).options().with_only_columns(1).subquery()
+        statement.order_by(None)
+        .options()
+        .with_only_columns(1, maintain_column_froms=True)
+        .subquery()
     )
     found = db.session.scalar(counted) or 0
     page = within(page, found)

@@ -133,9 +133,15 @@ def end(registration: Provisional, now: datetime) -> None:
 
 
 def renew(
-    registration: Provisional, *conditions: ColumnElement[bool], now: datetime, url_days: int
+    registration: Provisional,
+    *conditions: ColumnElement[bool],
+    now: datetime,
+    url_days: int,
+    early: bool = False,
 ) -> datetime:
     """Give a registration whose URL ran out a new one; return until when that is good.
+
+    `early` gives it a new one in place of a URL that still works.
 
     Raises:
         NotOpen: It did not run out, or was renewed already, or a condition does not hold.
@@ -146,7 +152,7 @@ def renew(
         update(model)
         .where(
             *_is_the_same(registration),
-            model.expires_at <= now,
+            *([] if early else [model.expires_at <= now]),
             ~address_is_taken(model),
             *conditions,
         )

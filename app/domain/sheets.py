@@ -1,6 +1,6 @@
 """The printed sheet of a gateway: its password proves who may claim it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import contains_eager
@@ -9,6 +9,7 @@ from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, ClaimAttempt, Gateway, Installation, Sheet
 from . import normalise, sheet_passwords
+from .clearing import delete_some
 from .errors import Rejected
 
 
@@ -114,6 +115,11 @@ def record_attempt(public_id: str, *, proved: bool, network_address: str, now: d
             at=now,
         )
     )
+
+
+def clear_attempts(now: datetime, *, keep_days: int) -> int:
+    """Delete some of the tries that are older than `keep_days`; return how many."""
+    return delete_some(ClaimAttempt, ClaimAttempt.at <= now - timedelta(days=keep_days))
 
 
 _owned = and_(Installation.gateway_id == Gateway.id, Installation.closed_at.is_(None))

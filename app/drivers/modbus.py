@@ -6,14 +6,11 @@ bounded time and memory, and touches no other.
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
 from pymodbus.framer import FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
@@ -32,6 +29,7 @@ from ..profiles.base import (
     Refused,
     Sample,
 )
+from ..profiles.endpoints import Endpoint
 
 # It logs an error per odd frame, with a dump; a gateway's outcome says what is needed, once.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
@@ -57,44 +55,6 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"  # connected, but the answer was not whole in time
     EXCEPTION = "exception"  # the device refused with a Modbus exception
     BAD_ANSWER = "bad_answer"  # it answered what cannot be
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a gateway is reached: `tcp://host:port/unit`."""
-
-    host: str
-    port: int
-    unit: int
-
-    @classmethod
-    @lru_cache(maxsize=4096)
-    def parse(cls, text: str) -> Self:
-        """Return the endpoint of a text; the port is 502 and the unit 1 unless it says else.
-
-        Raises:
-            ValueError: it is no endpoint; the message says why.
-        """
-        parts = urlsplit(text)
-        if parts.scheme != "tcp":
-            raise ValueError("an endpoint looks like tcp://host:port/unit")
-        host = parts.hostname or ""
-        if not re.fullmatch(r"[0-9a-z](?:[0-9a-z.-]{0,252}[0-9a-z])?|[0-9a-f:.]{2,45}", host):
-            raise ValueError("the host of the endpoint is no name or address")
-        if ".." in host or parts.username is not None or parts.query or parts.fragment:
-            raise ValueError("an endpoint holds host, port and unit only")
-        unit = parts.path.strip("/") or "1"
-        if not re.fullmatch(r"[0-9]{1,3}", unit) or int(unit) > 255:
-            raise ValueError("the unit of the endpoint is a number from 0 to 255")
-        port = 502 if parts.port is None else parts.port
-        if not 0 < port < 65536:
-            raise ValueError("the port of the endpoint is a number from 1 to 65535")
-        return cls(host, port, int(unit))
-
-    def __str__(self) -> str:
-        """Return the text that `parse` reads."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port}/{self.unit}"
 
 
 @dataclass(frozen=True, slots=True)

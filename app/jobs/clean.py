@@ -13,13 +13,16 @@ from ..domain import (
     dealer_registrations,
     drafts,
     email_changes,
+    imports,
     installations,
     limits,
     maintenance_contacts,
     passkeys,
     passwords,
     registrations,
+    sealed_sheets,
     sessions,
+    sheets,
 )
 from ..transaction import transaction
 from .context import in_app
@@ -34,6 +37,9 @@ def clear_expired() -> None:
     With them go the addresses of installations that ended long ago, and what accounts that were
     closed long ago held of a person; and sessions, requests for
     passwords and counts of failures that are long over. At least once: a second run finds nothing
+    With them go the addresses of installations that ended long ago; and sessions, requests for
+    passwords and counts of failures that are long over; and the passwords of sheets that nobody
+    printed in time. At least once: a second run finds nothing
     left to do.
     """
     for step in _steps(current_app.extensions["settings"]):
@@ -61,6 +67,9 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: email_changes.clear_old(now)
     yield lambda: passkeys.clear_old(now)
     yield lambda: limits.clear_old(now)
+    yield lambda: sheets.clear_attempts(now, keep_days=settings.attempts_keep_days)
+    yield lambda: sealed_sheets.clear_old(now)
+    yield lambda: imports.clear_old(now)
 
 
 def _commit(step: Step) -> int:

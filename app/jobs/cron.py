@@ -9,6 +9,7 @@ from rq.cron import register
 
 from .beat import beat
 from .clean import clear_expired
+from .imports import run_due
 from .mail import send_due
 from .poll import claim_due
 from .worker import QUEUES
@@ -37,6 +38,8 @@ def every(seconds: int, queue: str, job: Callable[..., None], *args: str) -> Non
 every(2, "default", claim_due)
 # mails are sent as they are queued; this finds what was put off, and what nobody was woken for
 every(10, "mail", send_due)
+# an import begins as it is started; this goes on with it, also after a worker died
+every(5, "default", run_due)
 every(3600, "default", clear_expired)
 for name in QUEUES:
     every(10, name, beat, name)

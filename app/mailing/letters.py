@@ -502,6 +502,68 @@ def operator_invited(row: OutboxMail, desk: Desk) -> Words:
     return password_reset(row, desk)
 
 
+def account_locked(row: OutboxMail, _desk: Desk) -> Words:
+    """Tell that the help desk locked the account.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return {"account": _open_account(row.refs["account"]), "acted_at": row.created_at}
+
+
+def account_unlocked(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that the help desk lets somebody in again.
+
+    Raises:
+        Gone: The account is closed.
+    """
+    return {
+        "account": _open_account(row.refs["account"]),
+        "acted_at": row.created_at,
+        "url": desk.link("signin.login"),
+        "forgot_url": desk.link("signin.forgot_password"),
+    }
+
+
+def account_closed_by_desk(row: OutboxMail, _desk: Desk) -> Words:
+    """Tell that the help desk closed the account.
+
+    Raises:
+        Gone: The account is erased.
+    """
+    account = _find(Account, row.refs["account"])
+    if account.erased_at:
+        raise Gone("the account is erased")
+    return {"account": account, "acted_at": row.created_at}
+
+
+def gateway_freed(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that the help desk took a gateway from the account.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    return gateway_removed(row, desk)
+
+
+def sheet_reissued(row: OutboxMail, _desk: Desk) -> Words:
+    """Tell an owner that the gateway has a new sheet.
+
+    Raises:
+        Gone: The account is closed, or the installation erased.
+    """
+    return {**_of_installation(row), "acted_at": row.created_at}
+
+
+def dealer_closed(row: OutboxMail, _desk: Desk) -> Words:
+    """Tell a dealer that it was closed, with the accounts of its people.
+
+    Raises:
+        Gone: The dealer is erased.
+    """
+    return {"dealer": _find(Dealer, row.refs["dealer"])}
+
+
 LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
     letter.__name__: letter
     for letter in (
@@ -546,6 +608,12 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         passkey_removed,
         passkey_cloned,
         operator_invited,
+        account_locked,
+        account_unlocked,
+        account_closed_by_desk,
+        gateway_freed,
+        sheet_reissued,
+        dealer_closed,
     )
 }
 

@@ -9,6 +9,7 @@ from .email_changes import EmailChange
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
+from .imports import GatewayImport, ImportRow, SealedSheet
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
 from .links import DealerLook, MaintenanceLink
@@ -34,7 +35,9 @@ __all__ = [
     "EmailChange",
     "FailureCount",
     "Gateway",
+    "GatewayImport",
     "Heartbeat",
+    "ImportRow",
     "Installation",
     "Latest",
     "MaintenanceContact",
@@ -50,6 +53,7 @@ __all__ = [
     "RecoveryCode",
     "Registration",
     "RegistrationDraft",
+    "SealedSheet",
     "Session",
     "Sheet",
     "TermsVersion",

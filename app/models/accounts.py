@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
@@ -19,6 +19,13 @@ class Account(Person, PostalAddress, Model):
     __table_args__ = (
         CheckConstraint("role in ('customer', 'dealer', 'operator')", name="role_is_known"),
         CheckConstraint("(role = 'dealer') = (dealer_id IS NOT NULL)", name="dealers_have_one"),
+        # operators search by how an address begins, and by the number a caller shows
+        Index(
+            "ix_accounts_email_prefix",
+            "email",
+            postgresql_ops={"email": "varchar_pattern_ops"},
+        ),
+        Index("ix_accounts_phone", "phone"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

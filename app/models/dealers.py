@@ -21,7 +21,7 @@ class Dealer(PostalAddress, Model):
     name: Mapped[str] = mapped_column(String(128))
     name_kana: Mapped[str] = mapped_column(String(128))
     # E.164; the second half of what a customer types to find the dealer
-    phone: Mapped[str] = mapped_column(String(20))
+    phone: Mapped[str] = mapped_column(String(20), index=True)
     # the dealer's own address, whoever of its people reads it
     email: Mapped[str] = mapped_column(String(254))
     language: Mapped[str] = mapped_column(String(5), default="ja")

@@ -13,6 +13,19 @@ class Gateway(Model):
     """A gateway as it was provisioned and as it told of itself."""
 
     __tablename__ = "gateways"
+    __table_args__ = (
+        # operators search by how these begin; PostgreSQL's plain indexes serve that in C only
+        Index(
+            "ix_gateways_public_id_prefix",
+            "public_id",
+            postgresql_ops={"public_id": "varchar_pattern_ops"},
+        ),
+        Index(
+            "ix_gateways_serial_prefix",
+            "serial",
+            postgresql_ops={"serial": "varchar_pattern_ops"},
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # the 12 characters on the sheet; pages and mails name the gateway by them
@@ -69,6 +82,8 @@ class Sheet(Model):
     version: Mapped[int]
     password_hash: Mapped[str] = mapped_column(String(255))
     issued_at: Mapped[datetime]
+    # somebody has it on paper; None too for what was printed before this was written down
+    printed_at: Mapped[datetime | None]
     # whose sheet it was: only this account may prove it again
     used_at: Mapped[datetime | None]
     used_by_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))

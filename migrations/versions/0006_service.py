@@ -1,7 +1,7 @@
 """terms in advance and agreed to again, campaigns, indexes of the logs
 
 Revision ID: 0006
-Revises: 0008
+Revises: 0005
 Create Date: 2026-11-23 15:00:00
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = '0006'
-down_revision = '0008'
+down_revision = '0005'
 branch_labels = None
 depends_on = None
 

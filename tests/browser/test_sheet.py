@@ -9,8 +9,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from app import clock, create_app
-from app.cli.sheets import render_sheet
 from app.domain import terms, texts
+from app.printing.sheets import render_sheet
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.databases import Databases

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 
 from app.domain import provisioning, sheets
 from app.domain.provisioning import BadFile
-from app.drivers.modbus import Endpoint
 from app.extensions import db
 from app.models import AuditEntry, Gateway, Latest, PollState, Sheet
 from app.transaction import transaction
@@ -23,7 +22,7 @@ OTHER = "HDM4A7K20932,HDM-G2,A0123457,tcp://192.0.2.8:502/1,sunspec"
 
 
 def read(*lines: str, encoding: str = "utf-8") -> list[provisioning.NewGateway]:
-    return provisioning.read("\r\n".join(lines).encode(encoding), check_endpoint=Endpoint.parse)
+    return provisioning.read("\r\n".join(lines).encode(encoding))
 
 
 def refused(app: Flask, *lines: str) -> list[tuple[int, str]]:
@@ -107,7 +106,7 @@ def test_a_file_without_gateways_is_refused(app: Flask) -> None:
 
 def test_what_is_no_text_is_refused(app: Flask) -> None:
     with app.test_request_context(), pytest.raises(BadFile, match="1件も取り込みませんでした"):
-        provisioning.read(b"\xff\xfe\x00i\x00d", check_endpoint=Endpoint.parse)
+        provisioning.read(b"\xff\xfe\x00i\x00d")
 
 
 def test_a_quote_that_never_ends_is_refused(app: Flask) -> None:
@@ -164,5 +163,5 @@ def test_an_import_that_came_first_refuses_the_second(app: Flask) -> None:
 )
 def test_rubbish_is_refused_in_words(rubbish: bytes) -> None:
     with pytest.raises(BadFile) as refusal:
-        provisioning.read(rubbish, check_endpoint=Endpoint.parse)
+        provisioning.read(rubbish)
     assert refusal.value.rows

@@ -26,6 +26,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
     assert names == {
         "claim_due",
         "send_due",
+        "run_due",
         "clear_expired",
         *(f"beat:{queue}" for queue in QUEUES),
     }

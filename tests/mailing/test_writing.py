@@ -149,6 +149,15 @@ SUBJECTS = {
         "Important: about one of your passkeys",
     ),
     "operator_invited": ("【運営者アカウントのご案内】", "Your operator account"),
+    "account_locked": ("【アカウントロックのお知らせ】", "Your account was locked"),
+    "account_unlocked": ("【アカウントロック解除のお知らせ】", "Your account was unlocked"),
+    "account_closed_by_desk": ("【アカウント閉鎖のお知らせ】", "Your account was closed"),
+    "gateway_freed": (
+        "【ゲートウェイ登録解除のお知らせ】日向 & 家",
+        "A gateway’s registration was ended: 日向 & 家",
+    ),
+    "sheet_reissued": ("【用紙再発行のお知らせ】日向 & 家", "A new sheet was issued: 日向 & 家"),
+    "dealer_closed": ("【販売店アカウント閉鎖のお知らせ】", "Your dealer account was closed"),
 }
 LINKS = tuple(name for name in SUBJECTS if name.startswith("link_"))
 NAMES_THE_GATEWAY = (
@@ -160,6 +169,16 @@ NAMES_THE_GATEWAY = (
     "gateway_handed_over",
     "gateway_taken_over",
     *LINKS,
+    "gateway_freed",
+    "sheet_reissued",
+)
+# nothing is left to do on the web
+NO_BUTTON = (
+    "account_locked",
+    "account_closed_by_desk",
+    "sheet_reissued",
+    "dealer_closed",
+    "dealer_person_removed",
 )
 SINGLE_USE = {
     "registration_provisional": "registration",
@@ -420,8 +439,7 @@ def test_every_link_is_below_the_configured_base(
     targets = [line for line in text.replace(": ", "\n").splitlines() if "://" in line]
     targets += [link.get("href", "") for link in ElementTree.fromstring(html).iter("a")]
     web = [target for target in targets if not target.startswith("tel:")]
-    # who signs in no more has nowhere to go but the portal's first page
-    assert len(web) >= (2 if name == "dealer_person_removed" else 4)
+    assert len(web) >= (2 if name in NO_BUTTON else 4)
     assert all(target.startswith("https://portal.example.org/home") for target in web)
 
 
@@ -567,6 +585,8 @@ NO_ACCOUNT = {
     "maintenance_contact",
     # it is what these tell
     "account_closed",
+    "account_closed_by_desk",
+    "dealer_closed",
     "dealer_person_removed",
     *TO_DEALERS,
 }
@@ -705,3 +725,12 @@ def test_a_dealers_url_that_is_good_for_nothing_is_not_mailed(
     mail_id = queued("dealer_provisional")
     change(app, mail_id, "dealer_registration", **values)
     assert why_not_written(app, settings, mail_id) == why
+
+
+def test_who_was_closed_is_told_all_the_same(
+    app: Flask, settings: Settings, queued: Callable[..., int]
+) -> None:
+    for template, subject in (("account_closed_by_desk", "account"), ("dealer_closed", "dealer")):
+        mail_id = queued(template)
+        change(app, mail_id, subject, closed_at=NOW)
+        assert "2026/11/22 18:05" in parts(written(app, settings, mail_id))[0]

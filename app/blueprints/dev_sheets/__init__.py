@@ -4,13 +4,12 @@ from re import compile as regex
 
 from flask import Blueprint, Response, abort, send_file
 
+from ...printing.sheets import POLICY
 from ..context import settings
 
 bp = Blueprint("dev_sheets", __name__, url_prefix="/dev/sheets")
 
 PUBLIC_ID = regex(r"[0-9A-Z]{12}")
-# the sheet is one file that needs no other: its styles and pictures are within, nothing runs
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 
 
 @bp.get("/<gateway_id>")

@@ -7,4 +7,35 @@ from ..signin import operators_only
 bp = Blueprint("operator", __name__, url_prefix="/operator")
 bp.before_request(operators_only)
 
-from . import audit, campaign, health, mails, terms  # noqa: E402, F401  # they hang their views on `bp`
+GATEWAY = "<string(length=12):gateway_id>"
+
+# they hang their views on `bp`
+from . import (  # noqa: E402
+    acts,
+    attempts,
+    audit,
+    campaign,
+    dossiers,
+    health,
+    imports,
+    mails,
+    search,
+    sheets,
+    terms,
+)
+
+__all__ = [
+    "GATEWAY",
+    "acts",
+    "attempts",
+    "audit",
+    "bp",
+    "campaign",
+    "dossiers",
+    "health",
+    "imports",
+    "mails",
+    "search",
+    "sheets",
+    "terms",
+]

@@ -1,7 +1,8 @@
 """The printable sheet 「… ご登録にあたって」, as one file that needs no other."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -19,6 +20,35 @@ from ..domain.provisioning import Box, Provisioned
 
 # sizes of the terms on the back (sheet.css): full-width characters a line, lines of both columns
 TERMS_SIZES = {"large": (26, 102), "medium": (30, 119), "small": (34, 134), "tiny": (40, 172)}
+# what a sheet needs: its styles and pictures are within, nothing runs
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What differs from sheet to sheet."""
+
+    gateway: Box
+    password: str
+    version: int
+    issued_at: datetime
+
+    @property
+    def grouped(self) -> str:
+        """Return the password as it is read."""
+        return sheet_passwords.grouped(self.password)
+
+    @property
+    def qr_code(self) -> Markup:
+        """Return the picture of where a phone goes to register, with the gateway's ID."""
+        settings: Settings = current_app.extensions["settings"]
+        link = f"{settings.base_url}/?{urlencode({'gateway': self.gateway.public_id})}"
+        # 15 % of the picture may be soiled: a sheet lies in a drawer for years
+        return Markup(  # noqa: S704 (segno draws it, from our own URL)
+            segno.make(link, error="m", micro=False).svg_inline(
+                border=4, omitsize=True, svgclass="qr", lineclass=None, title=link
+            )
+        )
 
 
 def render_sheet(
@@ -29,31 +59,26 @@ def render_sheet(
     now: datetime,
     language: str = "ja",
 ) -> str:
-    """Return the sheet of a gateway as HTML: front and back, QR code and styles within.
+    """Return the sheet of a gateway as HTML; see `render_sheets`."""
+    return render_sheets([Paper(gateway, password, version, now)], now=now, language=language)
 
-    Whoever serves it sends a CSP that lets its own styles in (`style-src 'unsafe-inline'`).
+
+def render_sheets(papers: Sequence[Paper], *, now: datetime, language: str = "ja") -> str:
+    """Return sheets as one HTML file: fronts and backs, QR codes and styles within.
+
+    Whoever serves it sends a CSP that lets its own styles in (`POLICY`).
 
     Raises:
-        NothingPublished: There are no terms for the back.
+        NothingPublished: There are no terms for the backs.
     """
     settings: Settings = current_app.extensions["settings"]
     agreement = terms.current("service", now)
     body = terms.body(agreement, language)
-    link = f"{settings.base_url}/?{urlencode({'gateway': gateway.public_id})}"
     with force_locale(language):
         return render_template(
             "sheets/sheet.html",
-            gateway=gateway,
-            password=sheet_passwords.grouped(password),
-            version=version,
-            issued_at=now,
+            papers=papers,
             register_url=settings.base_url,
-            # 15 % of the picture may be soiled: a sheet lies in a drawer for years
-            qr_code=Markup(  # noqa: S704 (segno draws it, from our own URL)
-                segno.make(link, error="m", micro=False).svg_inline(
-                    border=4, omitsize=True, svgclass="qr", lineclass=None, title=link
-                )
-            ),
             logo=Markup(  # noqa: S704 (our own file)
                 (Path(current_app.root_path) / "static/img/logo.svg").read_text("utf-8")
             ),

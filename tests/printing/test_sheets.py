@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cli import sheets
+from app.printing import sheets
 
 
 @pytest.mark.parametrize(

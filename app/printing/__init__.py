@@ -1,0 +1,1 @@
+"""What is printed: pages that need no other file."""
