@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -11,7 +12,7 @@ from sqlalchemy import select
 
 from app.domain import activation, tokens
 from app.extensions import db
-from app.models import Account, Installation, Registration
+from app.models import Account, Installation, Reading, Registration
 from app.transaction import transaction
 from tests.domain.test_transfers import NOW
 from tests.factories import DealerPersonFactory, OperatorFactory, TermsVersionFactory
@@ -83,13 +84,29 @@ def test_a_gateway_goes_from_the_seller_to_the_buyer(
             assert word not in page
     done = buyer.post("/gateways/add/confirm", data=confirmed, follow_redirects=True)
     assert f"ゲートウェイ {GATEWAY_ID} を登録しました" in done.text
-    assert "前の所有者さまからのまとめ" in done.text
+    assert "まとめられる値は、まだありませんでした" in done.text
     assert owners(app) == [BUYER]
     assert "前の所有者さまからのまとめ" in buyer.get(f"/gateways/{GATEWAY_ID}").text
     for path in (f"/gateways/{GATEWAY_ID}", f"/monitor/{GATEWAY_ID}", PAGE, f"{PAGE}/certificate"):
         assert seller.get(path).status_code == 404
     assert "売田邸" in seller.get("/gateways").text
     assert "新しい用紙が必要です" in buyer.get(f"/gateways/{GATEWAY_ID}/remove").text
+
+
+def test_the_summary_tells_what_is_known_and_what_is_not(
+    app: Flask, sale: Sale, seller: FlaskClient, buyer: FlaskClient
+) -> None:
+    with app.app_context(), transaction():
+        for days, wh in ((9, 1_000_000), (1, 1_123_450)):
+            at = NOW - timedelta(days=days)
+            counters = {"pv_wh": wh, "load_wh": None}
+            db.session.add(Reading(gateway_id=sale.gateway_id, taken_at=at, counters=counters))
+    confirmed = to_confirmation(buyer, code_on(seller))
+    buyer.post("/gateways/add/confirm", data=confirmed)
+    for page in ("/gateways/add/done", f"/gateways/{GATEWAY_ID}"):
+        text = buyer.get(page).text
+        assert re.search(r"2026/11 <small>（一部の日）</small></th>\s*<td>123.5<", text)
+        assert re.search(r"2026/10</th>\s*<td>—</td>\s*<td>—<", text)
 
 
 def test_pressing_twice_hands_it_over_once(
