@@ -8,11 +8,11 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.domain import activation, tokens
 from app.extensions import db
-from app.models import Account, Installation, Reading, Registration
+from app.models import Account, Installation, Reading, Registration, Transfer
 from app.transaction import transaction
 from tests.domain.test_transfers import NOW
 from tests.factories import DealerPersonFactory, OperatorFactory, TermsVersionFactory
@@ -160,6 +160,17 @@ def test_the_certificate_is_printed_again_withdrawn_and_issued_anew(seller: Flas
     assert seller.get(f"{PAGE}/certificate").location == PAGE
     assert seller.post(f"{PAGE}/revoke").location == PAGE
     assert code_on(seller) != code
+
+
+def test_a_certificate_of_another_secret_key_is_not_printed_wrongly(
+    app: Flask, sale: Sale, seller: FlaskClient
+) -> None:
+    code_on(seller)
+    with app.app_context(), transaction():
+        db.session.execute(update(Transfer).values(code_digest="of another key"))
+    answer = seller.get(f"{PAGE}/certificate", follow_redirects=True)
+    assert "表示できなくなりました" in answer.text
+    assert "譲渡証明書を取り消す" in answer.text
 
 
 def test_what_is_wrong_with_a_code_is_told_at_its_field(
