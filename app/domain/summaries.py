@@ -5,16 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, union_all
+from sqlalchemy import literal, select, union_all
 
 from ..extensions import db
 from ..models import Installation, Reading
+from ..profiles.base import QUANTITIES
 
 MONTHS = 12
-# how many readings at either end of a month are looked at for a counter that was known
-LOOKED_AT = 5
+BATTERY = ("charge_wh", "discharge_wh")
+# how many readings at either end of a month are looked at for a counter that was known: an hour
+LOOKED_AT = 60
 # a month counts as whole if its first and last readings are no further from its ends
 SLACK = timedelta(days=1)
+
+Moment = tuple[datetime, Mapping[str, Any]]
 
 
 def last_year(installation: Installation, now: datetime) -> list[dict[str, Any]]:
@@ -41,25 +45,20 @@ def _month(
     installation: Installation, start: datetime, end: datetime, now: datetime
 ) -> dict[str, Any]:
     since, until = max(start, installation.opened_at), min(end, now)
-    readings = _ends(installation.gateway_id, since, until) if since < until else []
-    energy = {name: _counted(readings, name) for name in COUNTERS}
-    whole = bool(readings) and (readings[0][0] - start <= SLACK and end - readings[-1][0] <= SLACK)
+    first, last = _ends(installation.gateway_id, since, until) if since < until else ([], [])
+    energy = {name: _counted(first, last, name) for name in QUANTITIES}
+    has_battery = any(name in counters for _at, counters in first + last for name in BATTERY)
+    whole = bool(first) and first[0][0] - start <= SLACK and end - last[0][0] <= SLACK
     return {
         "month": f"{start:%Y-%m}",
         "pv_wh": energy["pv_wh"],
-        "load_wh": consumption(energy, has_battery=_has_battery(readings)),
+        "load_wh": consumption(energy, has_battery=has_battery),
         "whole": whole,
     }
 
 
-COUNTERS = ("pv_wh", "load_wh", "import_wh", "export_wh", "charge_wh", "discharge_wh")
-BATTERY = ("charge_wh", "discharge_wh")
-
-Moment = tuple[datetime, Mapping[str, Any]]
-
-
-def _ends(gateway_id: int, since: datetime, until: datetime) -> list[Moment]:
-    """Return the first and the last readings of a time, in their order."""
+def _ends(gateway_id: int, since: datetime, until: datetime) -> tuple[list[Moment], list[Moment]]:
+    """Return the first readings of a time, and the last ones, each from the end inwards."""
     within = (
         select(Reading.taken_at, Reading.counters)
         .where(
@@ -69,27 +68,43 @@ def _ends(gateway_id: int, since: datetime, until: datetime) -> list[Moment]:
         )
         .limit(LOOKED_AT)
     )
-    first, last = (
-        select(within.order_by(order).subquery())
-        for order in (Reading.taken_at.asc(), Reading.taken_at.desc())
+    both = (
+        select(literal(is_last).label("is_last"), found.c.taken_at, found.c.counters)
+        for is_last, found in (
+            (False, within.order_by(Reading.taken_at.asc()).subquery()),
+            (True, within.order_by(Reading.taken_at.desc()).subquery()),
+        )
     )
-    # a month with few readings finds them at both ends
-    rows: dict[datetime, Mapping[str, Any]] = {}
-    for at, counters in db.session.execute(union_all(first, last)):
-        rows[at] = counters
-    return sorted(rows.items())
+    ends: tuple[list[Moment], list[Moment]] = ([], [])
+    for is_last, at, counters in db.session.execute(union_all(*both)):
+        ends[is_last].append((at, counters))
+    # a union promises no order
+    ends[False].sort(key=_taken_at)
+    ends[True].sort(key=_taken_at, reverse=True)
+    return ends
 
 
-def _counted(readings: Sequence[Moment], name: str) -> float | None:
-    """Return by how much a lifetime counter rose; None if that is unknown, or it was reset."""
-    known = [wh for _at, counters in readings if (wh := counters.get(name)) is not None]
-    if len(known) < 2 or known[-1] < known[0]:
+def _taken_at(moment: Moment) -> datetime:
+    return moment[0]
+
+
+def _counted(first: Sequence[Moment], last: Sequence[Moment], name: str) -> float | None:
+    """Return by how much a lifetime counter rose; None if that is unknown, or it was reset.
+
+    A counter that was known only in the middle, or from some day on, tells nothing of the month.
+    """
+    began, ended = _known(first, name), _known(last, name)
+    if began is None or ended is None or began[0] >= ended[0] or began[1] > ended[1]:
         return None
-    return float(known[-1] - known[0])
+    return ended[1] - began[1]
 
 
-def _has_battery(readings: Sequence[Moment]) -> bool:
-    return any(name in counters for _at, counters in readings for name in BATTERY)
+def _known(readings: Sequence[Moment], name: str) -> tuple[datetime, float] | None:
+    for at, counters in readings:
+        wh = counters.get(name)
+        if wh is not None:
+            return at, float(wh)
+    return None
 
 
 def consumption(energy: Mapping[str, float | None], *, has_battery: bool) -> float | None:

@@ -290,6 +290,8 @@ def _claimed(transfer: Transfer, account: Account, now: datetime) -> None:
     )
     assert isinstance(claimed, CursorResult)
     if claimed.rowcount != 1:
+        # somebody was faster: the row, read again, says what they did
+        _good(_certificates().where(Transfer.id == transfer.id), account, now)
         raise TransferUsed
 
 

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.domain import activation, tokens
 from app.extensions import db
-from app.models import Account, Installation, Registration
+from app.models import Account, Installation, Reading, Registration, Transfer
 from app.transaction import transaction
 from tests.domain.test_transfers import NOW
 from tests.factories import DealerPersonFactory, OperatorFactory, TermsVersionFactory
@@ -83,13 +84,29 @@ def test_a_gateway_goes_from_the_seller_to_the_buyer(
             assert word not in page
     done = buyer.post("/gateways/add/confirm", data=confirmed, follow_redirects=True)
     assert f"ゲートウェイ {GATEWAY_ID} を登録しました" in done.text
-    assert "前の所有者さまからのまとめ" in done.text
+    assert "まとめられる値は、まだありませんでした" in done.text
     assert owners(app) == [BUYER]
     assert "前の所有者さまからのまとめ" in buyer.get(f"/gateways/{GATEWAY_ID}").text
     for path in (f"/gateways/{GATEWAY_ID}", f"/monitor/{GATEWAY_ID}", PAGE, f"{PAGE}/certificate"):
         assert seller.get(path).status_code == 404
     assert "売田邸" in seller.get("/gateways").text
     assert "新しい用紙が必要です" in buyer.get(f"/gateways/{GATEWAY_ID}/remove").text
+
+
+def test_the_summary_tells_what_is_known_and_what_is_not(
+    app: Flask, sale: Sale, seller: FlaskClient, buyer: FlaskClient
+) -> None:
+    with app.app_context(), transaction():
+        for days, wh in ((9, 1_000_000), (1, 1_123_450)):
+            at = NOW - timedelta(days=days)
+            counters = {"pv_wh": wh, "load_wh": None}
+            db.session.add(Reading(gateway_id=sale.gateway_id, taken_at=at, counters=counters))
+    confirmed = to_confirmation(buyer, code_on(seller))
+    buyer.post("/gateways/add/confirm", data=confirmed)
+    for page in ("/gateways/add/done", f"/gateways/{GATEWAY_ID}"):
+        text = buyer.get(page).text
+        assert re.search(r"2026/11 <small>（一部の日）</small></th>\s*<td>123.5<", text)
+        assert re.search(r"2026/10</th>\s*<td>—</td>\s*<td>—<", text)
 
 
 def test_pressing_twice_hands_it_over_once(
@@ -143,6 +160,17 @@ def test_the_certificate_is_printed_again_withdrawn_and_issued_anew(seller: Flas
     assert seller.get(f"{PAGE}/certificate").location == PAGE
     assert seller.post(f"{PAGE}/revoke").location == PAGE
     assert code_on(seller) != code
+
+
+def test_a_certificate_of_another_secret_key_is_not_printed_wrongly(
+    app: Flask, sale: Sale, seller: FlaskClient
+) -> None:
+    code_on(seller)
+    with app.app_context(), transaction():
+        db.session.execute(update(Transfer).values(code_digest="of another key"))
+    answer = seller.get(f"{PAGE}/certificate", follow_redirects=True)
+    assert "表示できなくなりました" in answer.text
+    assert "譲渡証明書を取り消す" in answer.text
 
 
 def test_what_is_wrong_with_a_code_is_told_at_its_field(

@@ -104,6 +104,17 @@ def test_nobody_closes_a_strangers_gateways(app: Flask, taro_id: int) -> None:
         assert db.session.get_one(Installation, hers).closed_at is None
 
 
+def test_a_closed_account_opens_no_installation(app: Flask, taro_id: int) -> None:
+    close(app, taro_id)
+    with app.app_context(), transaction():
+        gateway_id = GatewayFactory().id
+        with pytest.raises(NotFound):
+            installations.open_installation(
+                gateway_id, taro_id, SITE, sheet_id=None, network_address="", now=NOW
+            )
+        db.session.rollback()
+
+
 def test_a_closed_account_opens_no_installation_also_at_the_same_moment(
     app: Flask, taro_id: int
 ) -> None:

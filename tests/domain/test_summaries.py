@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.domain import summaries, transfers
 from app.extensions import db
 from app.models import Account, Installation, Reading, Transfer
+from app.profiles.base import QUANTITIES
 from app.transaction import transaction
 from tests.counting import counted
 from tests.domain.test_transfers import NOW, claim, draft_of
@@ -72,7 +73,7 @@ def test_consumption_without_a_counter_is_the_balance_of_the_others(app: Flask) 
 def test_a_balance_with_an_unknown_term_is_unknown(
     energy: dict[str, float | None], has_battery: bool, wh: float | None
 ) -> None:
-    known = dict.fromkeys(summaries.COUNTERS) | energy
+    known = dict.fromkeys(QUANTITIES) | energy
     assert summaries.consumption(known, has_battery=has_battery) == wh
 
 
@@ -89,6 +90,15 @@ def test_what_fell_or_stood_alone_is_unknown_and_gaps_at_the_ends_are_passed_ove
     told = summary(app, sale.installation_id)
     assert (told["2026-10"]["pv_wh"], told["2026-10"]["load_wh"]) == (70, None)
     assert told["2026-11"]["pv_wh"] is None
+
+
+def test_a_counter_that_came_in_the_middle_tells_nothing_of_the_month(app: Flask) -> None:
+    sale = for_sale(app)
+    with app.app_context(), transaction():
+        for minute in range(300):
+            known = {"pv_wh": minute} if minute > 200 else {}
+            read(sale.gateway_id, OCTOBER + minute * MINUTE, **known)
+    assert summary(app, sale.installation_id)["2026-10"]["pv_wh"] is None
 
 
 def test_nothing_from_before_the_sellers_own_time_is_told(app: Flask) -> None:

@@ -11,6 +11,8 @@ from app.domain import drafts, limits, passkeys, passwords, provisional, session
 from app.extensions import db
 from app.jobs.clean import clear_expired
 from app.models import (
+    Account,
+    EmailChange,
     FailureCount,
     PasskeyChallenge,
     PasswordReset,
@@ -19,7 +21,7 @@ from app.models import (
     Session,
 )
 from app.transaction import transaction
-from tests.factories import CustomerFactory, RegistrationFactory, SheetFactory
+from tests.factories import CustomerFactory, EmailChangeFactory, RegistrationFactory, SheetFactory
 
 
 def test_everything_old_goes_in_several_steps_and_the_rest_stays(
@@ -41,6 +43,22 @@ def test_everything_old_goes_in_several_steps_and_the_rest_stays(
     with app.app_context():
         for model in (Registration, RegistrationDraft):
             assert db.session.scalar(select(func.count()).select_from(model)) == 1
+
+
+def test_a_closed_account_and_an_old_change_of_address_go_in_time(app: Flask) -> None:
+    then = clock.now() - timedelta(days=99)
+    with app.app_context(), transaction():
+        taro = CustomerFactory(closed_at=then, former_email="taro@example.org")
+        CustomerFactory(closed_at=clock.now(), former_email="hanako@example.org")
+        EmailChangeFactory(account=CustomerFactory(), expires_at=then)
+        taro_id = taro.id
+    with app.app_context():
+        clear_expired()
+    with app.app_context():
+        left = select(Account.former_email).where(Account.former_email.is_not(None))
+        assert db.session.scalars(left).all() == ["hanako@example.org"]
+        assert db.session.get_one(Account, taro_id).erased_at
+        assert db.session.scalars(select(EmailChange)).all() == []
 
 
 def test_what_signing_in_left_behind_goes_too(app: Flask) -> None:

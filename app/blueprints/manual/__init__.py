@@ -26,8 +26,12 @@ def show() -> str:
 
 def _filled(text: str) -> list[Chapter]:
     chosen = spoken()
-    names = chosen.names | {
-        "REGISTRATION_URL_DAYS": str(chosen.registration_url_days),
-        "SESSION_IDLE_DAYS_CUSTOMER": str(chosen.session_idle_days_customer),
-    }
+    named = (
+        "registration_url_days",
+        "reset_url_hours",
+        "transfer_days",
+        "erase_after_days",
+        "session_idle_days_customer",
+    )
+    names = chosen.names | {name.upper(): str(getattr(chosen, name)) for name in named}
     return chapters(texts.fill(text, names))

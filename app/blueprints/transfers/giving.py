@@ -56,6 +56,11 @@ def certificate(gateway_id: str) -> ResponseReturnValue:
     standing = transfers.find_standing(installation, clock.now())
     code = transfers.code_of(standing, str(current_app.secret_key)) if standing else None
     if standing is None or code is None:
+        if standing:
+            flash(
+                _("この証明書は、表示できなくなりました。取り消してから、新しく発行してください。"),
+                "warning",
+            )
         return redirect(url_for("transfers.show", gateway_id=gateway_id), code=303)
     # behind the #: browsers send it to nobody, so it stands in no log and no Referer
     link = f"{settings().base_url}{url_for('transfers.enter')}#{code}"
