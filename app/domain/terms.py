@@ -24,7 +24,6 @@ FILE = regex(r"(?P<kind>[a-z]+)-(?P<version>[0-9][0-9.]*)\.ja\.md")
 Version = TermsVersion
 # whose terms an account has to agree to again
 KIND_OF_ROLE = {"customer": "service", "dealer": "dealer"}
-KINDS = tuple(KIND_OF_ROLE.values())
 
 
 class NothingPublished(Exception):

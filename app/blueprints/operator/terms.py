@@ -25,16 +25,17 @@ NUMBER = regex(r"[0-9][0-9.]{0,15}")
 ROW_ID = "<int(max=2147483647):version_id>"
 
 
+def _kinds() -> list[tuple[str, str]]:
+    return [
+        ("service", str(_("お客様（利用規約）"))),
+        ("dealer", str(_("販売店様（販売店様向け利用規約）"))),
+    ]
+
+
 class VersionForm(TextForm):
     """A new version of terms."""
 
-    kind = SelectField(
-        _("だれの規約"),
-        choices=[
-            ("service", _("お客様（利用規約）")),
-            ("dealer", _("販売店様（販売店様向け利用規約）")),
-        ],
-    )
+    kind = SelectField(_("だれの規約"), choices=_kinds)
     version = TextField(
         _("版"),
         needed=_("版の番号を入力してください。"),
@@ -75,11 +76,12 @@ def terms_list() -> str:
     """List the versions of each kind, with how many agreed."""
     now = clock.now()
     found = terms.list_versions()
-    in_force = {kind: terms.look().in_force(kind, now) for kind in terms.KINDS}
+    standing = terms.look()
+    in_force = [standing.in_force(kind, now) for kind in {one.kind for one in found}]
     return render_template(
         "operator/terms/list.html",
         versions=found,
-        in_force=[one.id for one in in_force.values() if one],
+        in_force=[one.id for one in in_force if one],
         agreed=terms.count_agreed(),
         now=now,
     )
