@@ -40,7 +40,7 @@ class OutboxMail(Model):
     key: Mapped[str] = mapped_column(String(120), unique=True)
     template: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(5))
-    to: Mapped[str] = mapped_column(String(254), index=True)
+    to: Mapped[str] = mapped_column(String(254))
     refs: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(8), default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)

@@ -38,8 +38,6 @@ def upgrade():
         batch_op.create_index(batch_op.f('ix_email_changes_account_id'), ['account_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_email_changes_expires_at'), ['expires_at'], unique=False)
 
-    with op.batch_alter_table('outbox_mails') as batch_op:
-        batch_op.create_index(batch_op.f('ix_outbox_mails_to'), ['to'], unique=False)
 
     op.create_table('transfers',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -108,8 +106,6 @@ def downgrade():
         batch_op.drop_column('transfer_id')
 
     op.drop_table('transfers')
-    with op.batch_alter_table('outbox_mails') as batch_op:
-        batch_op.drop_index(batch_op.f('ix_outbox_mails_to'))
     op.drop_table('email_changes')
     # a closed account never gets its address back: somebody else may have it by now
     with op.batch_alter_table('accounts') as batch_op:
