@@ -16,7 +16,10 @@ from ..extensions import Model, db
 from ..extensions import lazy_gettext as _
 from ..models import (
     Account,
+    DealerInvitation,
     DealerRegistration,
+    EmailChange,
+    MaintenanceContact,
     OutboxMail,
     PasswordReset,
     Registration,
@@ -220,6 +223,20 @@ def _reset_address(refs: Mapping[str, Any]) -> str:
     return found.account.email
 
 
+def _new_address(refs: Mapping[str, Any]) -> str:
+    found = db.session.get(EmailChange, refs["email_change"])
+    if found is None:
+        raise SubjectOver
+    return found.new_email
+
+
+def _contact_address(refs: Mapping[str, Any]) -> str:
+    found = db.session.get(MaintenanceContact, refs["contact"])
+    if found is None:
+        raise SubjectOver
+    return found.email
+
+
 def _renew_registration(
     model: type[Any],
 ) -> Callable[[Mapping[str, Any], datetime, UrlLifetimes], None]:
@@ -234,6 +251,18 @@ def _renew_registration(
 def _renew_reset(refs: Mapping[str, Any], now: datetime, lifetimes: UrlLifetimes) -> None:
     expires_at = now + timedelta(hours=lifetimes.reset_hours)
     _renew(PasswordReset, refs["reset"], PasswordReset.used_at.is_(None), expires_at)
+
+
+def _renew_email_change(refs: Mapping[str, Any], now: datetime, lifetimes: UrlLifetimes) -> None:
+    expires_at = now + timedelta(hours=lifetimes.reset_hours)
+    _renew(EmailChange, refs["email_change"], EmailChange.ended_at.is_(None), expires_at)
+
+
+def _renew_contact(refs: Mapping[str, Any], now: datetime, lifetimes: UrlLifetimes) -> None:
+    expires_at = now + timedelta(days=lifetimes.registration_days)
+    _renew(
+        MaintenanceContact, refs["contact"], MaintenanceContact.confirmed_at.is_(None), expires_at
+    )
 
 
 def _renew(
@@ -255,12 +284,20 @@ def _renew(
 HOLDERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "registration_provisional": _registration_address(Registration),
     "dealer_provisional": _registration_address(DealerRegistration),
+    "dealer_invitation": _registration_address(DealerInvitation),
     "password_reset": _reset_address,
+    "operator_invited": _reset_address,
+    "email_change": _new_address,
+    "maintenance_contact": _contact_address,
 }
 RENEWALS: Mapping[str, Callable[[Mapping[str, Any], datetime, UrlLifetimes], None]] = {
     "registration_provisional": _renew_registration(Registration),
     "dealer_provisional": _renew_registration(DealerRegistration),
+    "dealer_invitation": _renew_registration(DealerInvitation),
     "password_reset": _renew_reset,
+    "operator_invited": _renew_reset,
+    "email_change": _renew_email_change,
+    "maintenance_contact": _renew_contact,
 }
 
 

@@ -211,6 +211,7 @@ def take_over(
         TransferRefused: The certificate is good no longer; as `prove` tells.
         GatewayTaken: Somebody else was first.
     """
+    _hold_seller(transfer_id)
     transfer = get_standing(transfer_id, account=account, now=now)
     before = transfer.installation
     _claimed(transfer, account, now)
@@ -247,6 +248,18 @@ def summary_for(installation: Installation) -> list[dict[str, object]] | None:
     """Return the summary that came with an installation, if the owner before gave one along."""
     return db.session.scalar(
         select(Transfer.summary).where(Transfer.new_installation_id == installation.id)
+    )
+
+
+def _hold_seller(transfer_id: int) -> None:
+    """Let a seller who is closing the account go first, or wait: it locks in that order, too.
+
+    A certificate is written twice by its claim, and PostgreSQL looks up all that a row refers to
+    when it is written a second time: the seller's account among them, which the closing holds.
+    """
+    seller_id = select(Transfer.seller_id).where(Transfer.id == transfer_id).scalar_subquery()
+    db.session.execute(
+        select(Account.id).where(Account.id == seller_id).with_for_update(read=True, key_share=True)
     )
 
 

@@ -6,13 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from app.blueprints.operator.audit_words import ACTIONS
+from app.blueprints.operator.audit_words import ACTIONS, SUBJECTS
 from app.domain import audit
 from app.extensions import db
 from app.models import Account, AuditEntry
@@ -141,20 +142,31 @@ def test_everything_found_is_written_out_safe_for_spreadsheets(operator: FlaskCl
     assert few.count("\r\n") == 2
 
 
-def test_every_action_that_is_written_has_its_words() -> None:
+def test_every_action_and_subject_that_is_written_has_its_words() -> None:
     """Find the codes in the portal's source: what is handed to `record`, or to what calls it."""
-    said = set()
+    actions, subjects = set(), set()
     for path in APP.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and re.search(r"(^|\.|_)record$", ast.unparse(node.func))
-                and node.args
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                said.add(node.args[0].value)
-    assert said
-    assert said - set(ACTIONS) == set()
+        for call in [one for one in ast.walk(ast.parse(path.read_text("utf-8"))) if calls(one)]:
+            actions |= texts(call.args[:1])
+            subjects |= texts([one.value for one in call.keywords if one.arg == "subject"])
+    assert len(actions) > 50
+    assert actions - set(ACTIONS) == set()
+    assert subjects - set(SUBJECTS) == set()
+
+
+def calls(node: ast.AST) -> TypeGuard[ast.Call]:
+    named = re.compile(r"(^|\.|_)record$")
+    return isinstance(node, ast.Call) and named.search(ast.unparse(node.func)) is not None
+
+
+def texts(nodes: list[ast.expr]) -> set[str]:
+    """Return the texts written there, whichever is chosen when it runs."""
+    return {
+        one.value
+        for node in nodes
+        for one in ast.walk(node)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
 
 
 def test_to_everybody_but_operators_there_are_no_such_pages(

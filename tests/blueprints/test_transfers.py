@@ -33,6 +33,8 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def sale(app: Flask) -> Sale:
+    with app.app_context(), transaction():
+        TermsVersionFactory(kind="service", version="1")
     return for_sale(app)
 
 
@@ -228,8 +230,6 @@ def test_whose_session_ran_out_is_asked_to_sign_in_and_not_to_register(
 @pytest.fixture
 def newcomer(app: Flask, sale: Sale) -> FlaskClient:
     """Somebody who has no account."""
-    with app.app_context(), transaction():
-        TermsVersionFactory(kind="service", version="1")
     return app.test_client()
 
 

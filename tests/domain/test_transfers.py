@@ -76,7 +76,7 @@ def claim(app: Flask, account_id: int, draft: tuple[int, datetime], now: datetim
 
 def visible(app: Flask, account_id: int) -> list[str]:
     with app.app_context():
-        shown = gateways.list_visible(db.session.get_one(Account, account_id))
+        shown = gateways.list_visible(db.session.get_one(Account, account_id), NOW)
         return [one.gateway.public_id for one in shown]
 
 
