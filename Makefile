@@ -6,9 +6,9 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= python3
 BIN := .venv/bin
 CATALOG := app/translations/en/LC_MESSAGES/messages
-# two cores are enough for the promises in the README, more are used where they are; one process
+# two cores are enough for the promises in the README, more are used where they are; two processes
 # more than cores, as journeys in the browser wait as long as they compute
-JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 8 ] && n=8; echo $$((n + 1)))
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 8 ] && n=8; echo $$((n + 2)))
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help

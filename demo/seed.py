@@ -51,6 +51,7 @@ def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime
     if db.session.scalar(select(Account.id).filter_by(email=CUSTOMER_MAIL)) is None:
         seat_customer(folder, homes, now)
     staff.seat(folder, (new_password(), new_password()), now)
+    staff.link(CUSTOMER_MAIL, now)
     top_up(folder, homes, now)
 
 

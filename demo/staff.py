@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.domain import dealers, factors, sealing, terms, totp
 from app.extensions import db, hasher
-from app.models import Account, Dealer, TotpFactor
+from app.models import Account, Dealer, Installation, MaintenanceLink, TotpFactor
 from app.transaction import transaction
 
 from .folder import Folder
@@ -53,6 +53,33 @@ def seat(folder: Folder, passwords: tuple[str, str], now: datetime) -> None:
                     last_step=0,
                 )
             )
+
+
+def link(customer_mail: str, now: datetime) -> None:
+    """Let the demo's dealer look after the customer's first home, once."""
+    dealer = db.session.scalar(select(Dealer).filter_by(email=DEALER_MAIL))
+    home = db.session.scalar(
+        select(Installation)
+        .join(Installation.account)
+        .where(Account.email == customer_mail, Installation.closed_at.is_(None))
+        .order_by(Installation.id)
+        .limit(1)
+    )
+    if dealer is None or home is None:
+        return
+    if db.session.scalar(select(MaintenanceLink.id).filter_by(dealer_id=dealer.id).limit(1)):
+        return
+    with transaction():
+        db.session.add(
+            MaintenanceLink(
+                gateway_id=home.gateway_id,
+                installation_id=home.id,
+                dealer_id=dealer.id,
+                slot=1,
+                began_at=now,
+                made_by_id=home.account_id,
+            )
+        )
 
 
 def make_dealer(password_hash: str, now: datetime) -> Account:

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
-from tests.browser.test_journey import APPS, press, type_code
+from tests.browser.staff import pass_second_step
+from tests.browser.test_journey import press
 
 # a phone's own: finds passkeys by itself, and knows its owner's finger
 PHONE = {
@@ -92,7 +93,6 @@ def test_a_passkey_is_added_opens_confirms_and_goes(
 def test_the_demo_shows_the_code_that_opens(visit: OpenVisitor, demo: Demo, size: str) -> None:
     dealer, operator = json.loads((demo.data_dir / "demo" / "staff.json").read_text())
     who = dealer if size == "phone" else operator
-    APPS[who["id"]] = (who["secret"], 0)
     visitor = visit(javascript=size == "phone")
     page = visitor.page
     visitor.open("/dev/sign-ins")
@@ -105,8 +105,7 @@ def test_the_demo_shows_the_code_that_opens(visit: OpenVisitor, demo: Demo, size
     expect(page.locator("[data-passkey]")).to_have_count(0)
     if size == "phone":
         visitor.check_page()
-    type_code(visitor, who["id"])
-    press(visitor, "ログイン")
+    pass_second_step(visitor, who["secret"], to="二段階認証")
     expect(page.get_by_text("設定済み")).to_be_visible()
     if size == "phone":
         visitor.check_page()

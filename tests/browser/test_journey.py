@@ -68,7 +68,7 @@ def fill_form(visitor: Visitor, email: str, sample: dict[str, str], *, javascrip
 def url_in(message: object) -> str:
     """Return the single-use URL of a mail's text part."""
     text = message.get_body(("plain",)).get_content()  # type: ignore[attr-defined]
-    found = re.search(r"https?://\S+/(?:activate|reset|account/email)\S*", text)
+    found = re.search(r"https?://\S+/(?:activate|account/email|contact|new-password)/\S+", text)
     assert found, text
     return found[0]
 

@@ -6,12 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from app.extensions import db
-from app.transaction import transaction
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.staff import pass_second_step
 from tests.browser.test_journey import press
-from tests.conftest import test_settings as settings_with
-from tests.factories import PASSWORD, DealerFactory, DealerPersonFactory
-from tests.wiring import ended, wire
+from tests.factories import PASSWORD, TOTP_SECRET, DealerFactory, DealerPersonFactory
 
 HOME = "自宅"
 
@@ -20,8 +18,7 @@ HOME = "自宅"
 def dealer_no(demo: Demo, size: str) -> int:
     """A dealer with a person who signs in as `size`@dealer.example.org."""
     number = {"phone": 7001, "pc": 7002}[size]
-    app = wire(settings_with(f"sqlite:///{demo.data_dir / 'portal.db'}", demo.data_dir)).app
-    with ended(app), app.app_context(), transaction():
+    with demo.inside():
         dealer = DealerFactory(
             dealer_no=number,
             name=f"さくら電設 {size}",
@@ -78,6 +75,7 @@ def test_a_dealer_is_linked_sees_the_home_live_and_is_unlinked(
     demo.wait_for_mail("hinata@example.org", f"【保守を任せる販売店様登録のお知らせ】{HOME}")
 
     dealer = signed_in(visit, f"{size}@dealer.example.org", PASSWORD)
+    pass_second_step(dealer, TOTP_SECRET)
     theirs = dealer.page
     theirs.locator(".menu-card", has_text="保守しているシステム").click()
     dealer.check_page()

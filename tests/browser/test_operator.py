@@ -1,6 +1,5 @@
 """The help desk finds and mails, gateways come by a file: on a phone and on a PC."""
 
-import json
 import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -9,30 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.staff import sign_in_staff
 from tests.browser.test_journey import press, url_in
 
-OPERATOR = "operator@example.org"
+CUSTOMER = "hinata@example.org"
 HEADINGS = "id,model,serial,endpoint,profile"
-
-
-def sign_in_operator(visitor: Visitor) -> None:
-    """Sign an operator in at the main menu; the demo has none of its own."""
-    [customer] = json.loads((visitor.demo.data_dir / "demo" / "sign-ins.json").read_text())
-    columns = (
-        "password_hash, language, created_at, password_changed_at, family_name, given_name,"
-        " family_kana, given_kana, phone, company_name, department, postal_code, prefecture,"
-        " city, street, building"
-    )
-    tell(
-        visitor.demo,
-        f"INSERT INTO accounts (role, email, {columns}) SELECT 'operator', ?, {columns}"
-        " FROM accounts WHERE email = ? AND NOT EXISTS (SELECT 1 FROM accounts WHERE email = ?)",
-        (OPERATOR, customer["id"], OPERATOR),
-    )
-    visitor.open("/sign-in")
-    visitor.page.locator('[name="email"]').fill(OPERATOR)
-    visitor.page.locator('[name="password"]').fill(customer["password"])
-    press(visitor, "ログイン")
 
 
 def tell(demo: Demo, statement: str, values: tuple[object, ...]) -> None:
@@ -60,7 +40,7 @@ def register(demo: Demo, email: str, gateway_id: str) -> None:
         f" prefecture, city, street, building, {shared} FROM accounts, gateways, sheets"
         f" WHERE accounts.email = ? AND gateways.public_id = ?"
         f" AND sheets.gateway_id = gateways.id",
-        (email, *moments, OPERATOR, gateway_id),
+        (email, *moments, CUSTOMER, gateway_id),
     )
 
 
@@ -68,7 +48,7 @@ def register(demo: Demo, email: str, gateway_id: str) -> None:
 def visitor(visit: OpenVisitor) -> Visitor:
     """An operator at the main menu."""
     visitor = visit()
-    sign_in_operator(visitor)
+    sign_in_staff(visitor, "operator")
     return visitor
 
 

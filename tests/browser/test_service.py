@@ -1,62 +1,68 @@
 """Operators run the service: terms, campaign, mail log, on a phone and on a PC."""
 
 import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from playwright.sync_api import expect
-from sqlalchemy import delete, select, update
 
 from app import create_app
-from app.domain import accounts
-from app.extensions import db
-from app.models import Account, Consent, TermsVersion
 from app.transaction import transaction
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.staff import sign_in_staff
 from tests.browser.test_journey import press
 from tests.conftest import test_settings
-from tests.factories import PASSWORD, CustomerFactory, DealerPersonFactory, OperatorFactory
-
-OPERATOR, CUSTOMER, DEALER = (
-    f"{who}@service.example.org" for who in ("operator", "customer", "dealer")
+from tests.databases import Databases
+from tests.factories import (
+    PASSWORD,
+    CustomerFactory,
+    DealerPersonFactory,
+    OperatorFactory,
+    TermsVersionFactory,
 )
+from tests.signing_in import code
+from tests.templates.style_page import served
+
+OPERATOR, DEALER = "operator@service.example.org", "dealer@service.example.org"
+
+
+@dataclass
+class Portal:
+    """A portal without workers, and where it answers."""
+
+    app: Flask
+    url: str
 
 
 @pytest.fixture
-def portal(demo: Demo) -> Flask:
-    """Reach the demo's database, and see to it that everybody is there."""
-    database = f"sqlite:///{demo.data_dir.resolve() / 'portal.db'}"
-    app = create_app(test_settings(database, demo.data_dir))
+def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
+    """Serve a portal of the journey's own: its terms and campaign are nobody else's."""
+    database = tmp_path / "portal.db"
+    shutil.copy(databases.sqlite_template, database)
+    app = create_app(test_settings(f"sqlite:///{database}", tmp_path))
     with app.app_context(), transaction():
-        if accounts.find(OPERATOR) is None:
-            OperatorFactory(email=OPERATOR)
-            CustomerFactory(email=CUSTOMER)
-            DealerPersonFactory(email=DEALER)
-    return app
+        for kind in ("service", "dealer"):
+            TermsVersionFactory(kind=kind)
+        OperatorFactory(email=OPERATOR)
+        DealerPersonFactory(email=DEALER)
+    with served(app) as url:
+        yield Portal(app, url.replace("127.0.0.1", "localhost"))
 
 
-@pytest.fixture
-def own_terms(portal: Flask) -> Iterator[None]:
-    """Take the journey's terms away again: other journeys' dealers agreed to none of them."""
-    yield
-    with portal.app_context(), transaction():
-        made = select(TermsVersion.id).where(TermsVersion.version.startswith("9."))
-        first = db.session.scalar(select(TermsVersion.id).filter_by(kind="dealer", version="1"))
-        db.session.execute(
-            update(Account).where(Account.agreed_terms_id.in_(made)).values(agreed_terms_id=first)
-        )
-        db.session.execute(delete(Consent).where(Consent.terms_version_id.in_(made)))
-        db.session.execute(delete(TermsVersion).where(TermsVersion.id.in_(made)))
-
-
-def seat(visitor: Visitor, email: str) -> Visitor:
-    """Sign somebody in. Whatever signing in asks for besides belongs here."""
+def seat(visitor: Visitor, portal: Portal, email: str) -> Visitor:
+    """Sign one of the portal's staff in."""
+    visitor.demo = portal  # type: ignore[assignment]
     visitor.open("/sign-in")
     visitor.page.locator('[name="email"]').fill(email)
     visitor.page.locator('[name="password"]').fill(PASSWORD)
     press(visitor, "ログイン")
-    expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
+    visitor.page.locator('[name="code"]').fill(code())
+    press(visitor, "ログイン")
+    expect(visitor.page.get_by_role("heading", name="メインメニュー")).to_be_visible()
     return visitor
 
 
@@ -79,9 +85,8 @@ def publish_terms(operator: Visitor, version: str, effective_at: str) -> None:
     expect(page.get_by_text("規約を公開しました。")).to_be_visible()
 
 
-@pytest.mark.usefixtures("own_terms")
-def test_new_terms_are_announced_and_agreed_to(visit: OpenVisitor, portal: Flask) -> None:
-    operator, dealer = seat(visit(), OPERATOR), seat(visit(), DEALER)
+def test_new_terms_are_announced_and_agreed_to(visit: OpenVisitor, portal: Portal) -> None:
+    operator, dealer = seat(visit(), portal, OPERATOR), seat(visit(), portal, DEALER)
     page = dealer.page
     publish_terms(operator, "9.1", "2100-12-01T00:00")
     operator.check_page()
@@ -120,8 +125,9 @@ def reload_until(visitor: Visitor, found: object) -> None:
     expect(found).to_be_visible()  # type: ignore[call-overload]
 
 
-def test_a_campaign_is_shown_while_it_is_published(visit: OpenVisitor, portal: Flask) -> None:
-    operator, newcomer = seat(visit(), OPERATOR), visit()
+def test_a_campaign_is_shown_while_it_is_published(visit: OpenVisitor, portal: Portal) -> None:
+    operator, newcomer = seat(visit(), portal, OPERATOR), visit()
+    newcomer.demo = portal  # type: ignore[assignment]
     page = operator.page
     operator.open("/operator/campaigns")
     press(operator, "キャンペーンを作る")
@@ -148,20 +154,29 @@ def test_a_campaign_is_shown_while_it_is_published(visit: OpenVisitor, portal: F
     operator.check_page()
 
 
-def test_a_mail_is_found_and_sent_again(visit: OpenVisitor, demo: Demo, portal: Flask) -> None:
-    operator, customer = seat(visit(), OPERATOR), visit()
+@pytest.fixture
+def forgetful(demo: Demo, size: str) -> str:
+    """A customer of the demo, by the mail address."""
+    email = f"forgetful-{size}@example.org"
+    with demo.inside():
+        CustomerFactory(email=email)
+    return email
+
+
+def test_a_mail_is_found_and_sent_again(visit: OpenVisitor, demo: Demo, forgetful: str) -> None:
+    operator, customer = visit(), visit()
+    sign_in_staff(operator, "operator")
     page = operator.page
-    before = len(demo.mails_to(CUSTOMER))
     customer.open("/forgotten-password")
-    customer.page.locator('[name="email"]').fill(CUSTOMER)
+    customer.page.locator('[name="email"]').fill(forgetful)
     customer.page.locator("main button[type=submit]").first.click()
-    first = nth_url(demo, before, customer)
+    first = nth_url(demo, forgetful, 0, customer)
 
     operator.open("/operator/mails")
     operator.check_page()
-    page.locator("#to").press_sequentially("customer@service", delay=20)
+    page.locator("#to").press_sequentially(forgetful[:12], delay=20)
     expect(page.locator("#mails tbody tr")).not_to_have_count(0)
-    expect(page.locator("#mails tbody tr", has_not_text=CUSTOMER)).to_have_count(0)
+    expect(page.locator("#mails tbody tr", has_not_text=forgetful)).to_have_count(0)
     page.locator("#mails tbody a").first.click()
     expect(page.get_by_text("/new-password/***").first).to_be_visible()
     shut_in = page.frame_locator("iframe")
@@ -173,7 +188,7 @@ def test_a_mail_is_found_and_sent_again(visit: OpenVisitor, demo: Demo, portal: 
     press(operator, "もう一度送る")
     expect(page.get_by_text("まもなく送信されます")).to_be_visible()
 
-    second = nth_url(demo, before + 1, customer)
+    second = nth_url(demo, forgetful, 1, customer)
     assert first != second
     customer.provoked.append("status of 4")
     customer.open(first)
@@ -188,10 +203,10 @@ def test_a_mail_is_found_and_sent_again(visit: OpenVisitor, demo: Demo, portal: 
     expect(page.locator("#entries")).to_contain_text("届かないとのお電話")
 
 
-def nth_url(demo: Demo, number: int, visitor: Visitor) -> str:
+def nth_url(demo: Demo, email: str, number: int, visitor: Visitor) -> str:
     """Wait for a delivered mail to the customer, counted from 0; return its single-use URL."""
     for _try in range(80):
-        mails = demo.mails_to(CUSTOMER)
+        mails = demo.mails_to(email)
         if len(mails) > number:
             body = mails[number].get_body(("plain",))
             assert body

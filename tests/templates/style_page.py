@@ -84,6 +84,8 @@ def create_style_app() -> Flask:
     give_context(app)
     serve_assets(app)
     send_headers(app, https=False)
+    # no new terms are announced
+    app.jinja_env.globals["coming_terms"] = lambda: None
 
     for endpoint, method in ELSEWHERE.items():
         rule = "/elsewhere/" + endpoint.replace(".", "/")
