@@ -1,10 +1,13 @@
 """What the mails say, in both languages."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -18,6 +21,7 @@ from app.mailing.writing import compose, mailbox, write
 from app.models import Dealer, EmailChange, OutboxMail, PasswordReset, Transfer
 from app.transaction import transaction
 from tests.conftest import test_settings
+from tests.databases import Databases
 from tests.factories import (
     PASSWORD,
     SHEET_PASSWORD,
@@ -35,6 +39,7 @@ from tests.factories import (
     SheetFactory,
     TransferFactory,
 )
+from tests.wiring import ended, wire
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 SECRET = "a secret of this test"
@@ -190,68 +195,106 @@ SINGLE_USE = {
 BOTH = [(name, language) for name in SUBJECTS for language in ("ja", "en")]
 
 
-@pytest.fixture
-def database_url(databases: object, tmp_path: object) -> str:
-    """Give SQLite alone: what is tried here is words, the same on every database."""
-    return f"sqlite:///{tmp_path}/portal.db"
+@dataclass
+class Stage:
+    """A portal on SQLite, with what letters may speak of; each test has it afresh."""
+
+    app: Flask
+    settings: Settings
+    database: Path
+    refs: dict[str, int]
+
+    @property
+    def kept(self) -> Path:
+        return self.database.with_suffix(".kept")
+
+    def restore(self) -> None:
+        for left in ("-wal", "-shm"):
+            Path(f"{self.database}{left}").unlink(missing_ok=True)
+        shutil.copy(self.kept, self.database)
+
+
+@pytest.fixture(scope="module")
+def stage(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Set the stage once: what is tried here is words, the same on every database."""
+    folder = tmp_path_factory.mktemp("letters")
+    database = folder / "portal.db"
+    shutil.copy(databases.sqlite_template, database)
+    settings = test_settings(
+        f"sqlite:///{database}", folder, base_url="https://portal.example.org/home"
+    )
+    app = wire(settings).app
+    with ended(app), app.app_context(), transaction():
+        refs = cast_rows()
+    set_stage = Stage(app, settings, database, refs)
+    shutil.copy(database, set_stage.kept)
+    return set_stage
 
 
 @pytest.fixture
-def settings(database_url: str, databases, tmp_path) -> Settings:  # type: ignore[no-untyped-def]
-    (tmp_path / "portal.db").write_bytes(databases.sqlite_template.read_bytes())
-    return test_settings(database_url, tmp_path, base_url="https://portal.example.org/home")
+def settings(stage: Stage) -> Settings:
+    return stage.settings
 
 
 @pytest.fixture
-def queued(app: Flask) -> Callable[..., int]:
+def app(stage: Stage) -> Iterator[Flask]:
+    stage.restore()
+    with ended(stage.app):
+        yield stage.app
+
+
+def cast_rows() -> dict[str, int]:
+    """Make what letters about 日向家 speak of; return the rows' ids."""
+    gateway = GatewayFactory(public_id="HDM7Q2KX94TP")
+    sheet = SheetFactory(gateway=gateway)
+    account = CustomerFactory(email="taro@example.org", family_name="日向", given_name="<太郎>")
+    registration = RegistrationFactory(
+        email="taro@example.org",
+        family_name="日向",
+        given_name="<太郎>",
+        sheet=sheet,
+        site_name="日向 & 家",
+        created_at=NOW,
+    )
+    installation = InstallationFactory(
+        account=account, gateway=gateway, site_name="日向 & 家", claimed_sheet_id=sheet.id
+    )
+    reset = PasswordReset(
+        account_id=account.id,
+        url_nonce=tokens.new_token(),
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=2),
+    )
+    db.session.add(reset)
+    db.session.flush()
+    change = EmailChangeFactory(account=account, completed_at=NOW)
+    dealer = DealerFactory(name="日向 <太郎>", dealer_no=4017)
+    link = LinkFactory(
+        installation=installation,
+        dealer=dealer,
+        scope="watch",
+        ends_at=datetime(2026, 12, 31, 15, tzinfo=UTC),
+        ended_at=NOW,
+        how_ended="unlinked",
+    )
+    return {
+        "link": link.id,
+        "account": account.id,
+        "registration": registration.id,
+        "installation": installation.id,
+        "reset": reset.id,
+        "email_change": change.id,
+        "transfer": TransferFactory(installation=installation).id,
+        "dealer": dealer.id,
+        "contact": MaintenanceContactFactory(dealer=dealer, name="日向 <太郎>", created_at=NOW).id,
+        "left": 9,
+    }
+
+
+@pytest.fixture
+def queued(stage: Stage, app: Flask) -> Callable[..., int]:
     """Return what puts a letter about 日向家 into the outbox and returns the row's id."""
-    with app.app_context(), transaction():
-        gateway = GatewayFactory(public_id="HDM7Q2KX94TP")
-        sheet = SheetFactory(gateway=gateway)
-        account = CustomerFactory(email="taro@example.org", family_name="日向", given_name="<太郎>")
-        registration = RegistrationFactory(
-            email="taro@example.org",
-            family_name="日向",
-            given_name="<太郎>",
-            sheet=sheet,
-            site_name="日向 & 家",
-            created_at=NOW,
-        )
-        installation = InstallationFactory(
-            account=account, gateway=gateway, site_name="日向 & 家", claimed_sheet_id=sheet.id
-        )
-        reset = PasswordReset(
-            account_id=account.id,
-            url_nonce=tokens.new_token(),
-            created_at=NOW,
-            expires_at=NOW + timedelta(hours=2),
-        )
-        db.session.add(reset)
-        db.session.flush()
-        change = EmailChangeFactory(account=account, completed_at=NOW)
-        dealer = DealerFactory(name="日向 <太郎>", dealer_no=4017)
-        link = LinkFactory(
-            installation=installation,
-            dealer=dealer,
-            scope="watch",
-            ends_at=datetime(2026, 12, 31, 15, tzinfo=UTC),
-            ended_at=NOW,
-            how_ended="unlinked",
-        )
-        refs = {
-            "link": link.id,
-            "account": account.id,
-            "registration": registration.id,
-            "installation": installation.id,
-            "reset": reset.id,
-            "email_change": change.id,
-            "transfer": TransferFactory(installation=installation).id,
-            "dealer": dealer.id,
-            "contact": MaintenanceContactFactory(
-                dealer=dealer, name="日向 <太郎>", created_at=NOW
-            ).id,
-            "left": 9,
-        }
+    refs = stage.refs
 
     def put(template: str, language: str = "ja", to: str = "taro@example.org") -> int:
         with app.app_context(), transaction():
