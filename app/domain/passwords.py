@@ -124,10 +124,12 @@ def change(
     sessions.end_all(account, now, but=session)
 
 
-def prove_again(account: Account, current: str, *, network_address: str) -> None:
+def prove_again(
+    account: Account, current: str, *, network_address: str, action: str = CHANGE
+) -> None:
     """Verify that who is signed in knows the present password; the account's row is then locked.
 
-    The caller has counted the attempt (`limits.spend` as `CHANGE`); this takes it back.
+    The caller has counted the attempt (`limits.spend` as `action`); this takes it back.
 
     Raises:
         WrongPassword: `current` is not the present one.
@@ -136,24 +138,21 @@ def prove_again(account: Account, current: str, *, network_address: str) -> None
     proved = account.password_hash
     if not hasher.verify(proved, current[: accounts.LONGEST_TYPED]):
         raise WrongPassword
-    limits.forgive(CHANGE, [f"address:{network_address}"])
-    limits.clear(CHANGE, [accounts.limit_subject(account.email)])
+    limits.forgive(action, [f"address:{network_address}"])
+    limits.clear(action, [accounts.limit_subject(account.email)])
     accounts.hold(account, proved)
 
 
 def confirm(session: Session, typed: str, *, network_address: str, now: datetime) -> None:
     """Write down that who is signed in has shown the password again.
 
-    The caller has counted the attempt (`limits.spend`); this takes it back.
+    The caller has counted the attempt (`limits.spend` as `CONFIRM`); this takes it back.
 
     Raises:
         WrongPassword: It is not the present one.
+        WrongCredentials: It was changed, or the account locked or closed, meanwhile.
     """
-    account = session.account
-    if not hasher.verify(account.password_hash, typed[: accounts.LONGEST_TYPED]):
-        raise WrongPassword
-    limits.forgive(CONFIRM, [f"address:{network_address}"])
-    limits.clear(CONFIRM, [accounts.limit_subject(account.email)])
+    prove_again(session.account, typed, network_address=network_address, action=CONFIRM)
     sessions.prove_again(session, now)
 
 
