@@ -246,7 +246,7 @@ def approve_dealer(call: Call, dealer_id: int) -> None:
         NotFound: There is no such dealer.
         NotWaiting: It is approved already, or closed.
     """
-    dossiers.get_dealer(call.actor, dealer_id)
+    dossiers.get_dealer(call.actor, dealer_id, call.now)
     dealers.approve(
         dealer_id,
         actor_id=call.actor.id,
@@ -263,7 +263,7 @@ def close_dealer(call: Call, dealer_id: int) -> None:
         NotFound: There is no such dealer.
         ChangedMeanwhile: It is closed already.
     """
-    dealer = dossiers.get_dealer(call.actor, dealer_id).dealer
+    dealer = dossiers.get_dealer(call.actor, dealer_id, call.now).dealer
     _one(
         update(Dealer)
         .where(Dealer.id == dealer.id, Dealer.closed_at.is_(None))

@@ -14,12 +14,14 @@ from ..models import (
     DealerRegistration,
     Gateway,
     Installation,
+    MaintenanceLink,
     Registration,
     SealedSheet,
     Sheet,
 )
 from . import sessions
 from .errors import NotFound
+from .open_links import is_open
 
 # of each kind on one page; the lists have the rest
 SHOWN_AT_MOST = 20
@@ -41,11 +43,12 @@ class CustomerFile:
 
 @dataclass(frozen=True)
 class DealerFile:
-    """A dealer, its people, and what they agreed to."""
+    """A dealer, its people, what they agreed to, and how many systems it looks after."""
 
     dealer: Dealer
     people: list[Account]
     consents: list[Consent]
+    systems: int
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def get_customer(
     )
 
 
-def get_dealer(actor: Account, dealer_id: int) -> DealerFile:
+def get_dealer(actor: Account, dealer_id: int, now: datetime) -> DealerFile:
     """Return all about a dealer.
 
     Raises:
@@ -145,7 +148,12 @@ def get_dealer(actor: Account, dealer_id: int) -> DealerFile:
         .order_by(Account.is_dealer_admin.desc(), Account.id)
         .limit(SHOWN_AT_MOST)
     ).all()
-    return DealerFile(dealer, list(people), _consents(*people))
+    looked_after = db.session.scalar(
+        select(func.count())
+        .select_from(MaintenanceLink)
+        .where(MaintenanceLink.dealer_id == dealer.id, is_open(now))
+    )
+    return DealerFile(dealer, list(people), _consents(*people), looked_after or 0)
 
 
 def get_gateway(actor: Account, public_id: str) -> GatewayFile:

@@ -18,6 +18,7 @@ from app.models import (
     AuditEntry,
     Dealer,
     Installation,
+    MaintenanceLink,
     OutboxMail,
     Registration,
     SealedSheet,
@@ -32,6 +33,7 @@ from tests.factories import (
     DealerRegistrationFactory,
     GatewayFactory,
     InstallationFactory,
+    LinkFactory,
     OperatorFactory,
     RegistrationFactory,
     SheetFactory,
@@ -345,3 +347,35 @@ def test_the_approval_of_the_command_line_needs_no_reason(app: Flask, ids: dict[
     with app.app_context():
         entry = db.session.scalars(select(AuditEntry).filter_by(action="dealer.approved")).one()
         assert "reason" not in entry.detail
+
+
+def test_closing_a_dealer_ends_what_it_looks_after_and_tells_the_owners(
+    app: Flask, operator: FlaskClient, ids: dict[str, Any]
+) -> None:
+    with app.app_context(), transaction():
+        home = db.session.scalars(select(Installation)).one()
+        LinkFactory(installation=home, dealer=db.session.get_one(Dealer, ids["shop"]))
+    page = f"/operator/dealers/{ids['shop']}"
+    assert "1 件" in operator.get(page).text
+    operator.post(f"{page}/close", data=WHY)
+    assert "0 件" in operator.get(page).text
+    with app.app_context():
+        link = db.session.scalars(select(MaintenanceLink)).one()
+        assert link.how_ended == "dealer_closed"
+        told = db.session.scalars(select(OutboxMail.to).filter_by(template="link_dealer_closed"))
+        assert told.all() == ["taro@example.org"]
+
+
+def test_whoever_lost_the_phone_gets_the_second_factor_reset(
+    app: Flask, operator: FlaskClient, ids: dict[str, Any]
+) -> None:
+    person = sign_in(app.test_client(), "dealer@example.org")
+    with app.app_context():
+        account = db.session.scalars(select(Account).filter_by(email="dealer@example.org")).one()
+    answer = operator.post(f"/operator/accounts/{account.id}/factor", data=WHY)
+    assert answer.status_code == 303
+    assert person.get("/dealer").status_code == 302
+    again = app.test_client().post(
+        "/sign-in", data={"email": "dealer@example.org", "password": PASSWORD}
+    )
+    assert again.location.startswith("/sign-in/setup")

@@ -182,7 +182,7 @@ def act_on_account(account_id: int, name: str) -> ResponseReturnValue:
 @login_required
 def act_on_dealer(dealer_id: int, name: str) -> ResponseReturnValue:
     """Approve or close a dealer."""
-    dealer = dossiers.get_dealer(current_user, dealer_id).dealer
+    dealer = dossiers.get_dealer(current_user, dealer_id, clock.now()).dealer
     facts = [(_("販売店名"), dealer.name), (_("販売店ID"), dealer.dealer_no)]
     back = url_for("operator.dealer", dealer_id=dealer_id)
     do = {"approve": desk.approve_dealer, "close": desk.close_dealer}[name]

@@ -24,7 +24,7 @@ def customer(account_id: int) -> str:
 @login_required
 def dealer(dealer_id: int) -> str:
     """Show a dealer and its people."""
-    file = dossiers.get_dealer(current_user, dealer_id)
+    file = dossiers.get_dealer(current_user, dealer_id, clock.now())
     return render_template("operator/dealer.html", file=file, dealer=file.dealer)
 
 
