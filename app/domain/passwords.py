@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from re import compile as regex
 from re import search
 from typing import Literal
 from unicodedata import normalize
@@ -25,6 +26,15 @@ CONFIRM = "confirm-password"
 FORGOTTEN = "forgotten-password"
 PasswordRule = Literal["manual", "modern"]
 RULES: tuple[PasswordRule, ...] = ("manual", "modern")
+# what anybody would try here first: the portal's name and the words of its trade
+CONTEXT_WORDS = (
+    *("hidamari", "gateway", "monitor", "monitoring", "portal", "remote", "enkaku"),
+    *("battery", "storage", "solar", "chikuden", "chikudenchi", "denchi", "denki", "taiyoukou"),
+    *("customer", "dealer", "operator", "owner", "okyakusama", "hanbaiten"),
+    *("password", "admin", "energy", "inverter", "modbus", "sunspec"),
+)
+# those words and nothing but digits and signs around them
+_CONTEXT = regex(rf"[\W\d_]*(?:(?:{'|'.join(CONTEXT_WORDS)})[\W\d_]*)+")
 
 
 class WeakPassword(Rejected):
@@ -71,7 +81,8 @@ def check(password: str, *, rule: PasswordRule) -> None:
 
     Raises:
         WeakPassword: The rule does not allow it.
-        CommonPassword: It stands on the list of common ones, in whatever case.
+        CommonPassword: It stands on the list of common ones, or is made of the words of this
+            portal, in whatever case.
     """
     if len(password) > accounts.LONGEST_TYPED:
         # no password at all, but enough combining marks to fold for minutes
@@ -87,7 +98,8 @@ def check(password: str, *, rule: PasswordRule) -> None:
         search(kind, folded) for kind in ("[a-z]", "[A-Z]", "[0-9]")
     ):
         raise WeakPassword
-    if folded.casefold() in common_passwords():
+    lowered = folded.casefold()
+    if lowered in common_passwords() or _CONTEXT.fullmatch(lowered):
         raise CommonPassword
 
 

@@ -1,14 +1,17 @@
 """Where one is signed in, and signing out there."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app import clock
 from app.extensions import db
 from app.models import AuditEntry, Session
 from app.transaction import transaction
-from tests.factories import CustomerFactory
+from tests.factories import PASSWORD, CustomerFactory
 from tests.signing_in import sign_in
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1"
@@ -77,3 +80,19 @@ def test_a_device_that_says_nothing_of_itself_is_listed_all_the_same(app: Flask)
     client.environ_base["HTTP_USER_AGENT"] = ""
     sign_in(client, "taro@example.org")
     assert "—" in client.get("/account/devices").text
+
+
+def test_a_session_that_began_long_ago_is_asked_who_it_is_first(
+    app: Flask, phone: FlaskClient, pc: FlaskClient
+) -> None:
+    # whoever finds a browser open must not be the one who shuts the others out
+    of_phone, _of_pc = ids(app)
+    with app.app_context(), transaction():
+        db.session.execute(update(Session).values(proved_at=clock.now() - timedelta(hours=1)))
+    for path in (f"/account/devices/{of_phone}/sign-out", "/account/devices/sign-out"):
+        answer = pc.post(path, headers={"Referer": "http://localhost/account/devices"})
+        assert answer.location == "/account/confirm?next=/account/devices"
+    assert phone.get("/account/").status_code == 200
+    pc.post("/account/confirm?next=/account/devices", data={"current_password": PASSWORD})
+    pc.post(f"/account/devices/{of_phone}/sign-out")
+    assert phone.get("/account/").status_code == 302

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from flask_login import login_required
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from app import create_app
 from app.domain.errors import NotFound
@@ -70,6 +71,19 @@ def test_every_failure_is_a_page_with_a_way_on(client: FlaskClient) -> None:
         assert "Error" not in page.text, how
         english = client.get(f"/fail/{how}", headers={"Accept-Language": "en"})
         assert english.status_code == status, how
+
+
+def test_the_log_tells_what_broke_and_who_tried_a_strangers_door(
+    app: Flask, client: FlaskClient
+) -> None:
+    with app.app_context(), transaction():
+        CustomerFactory(email="taro@example.org")
+    sign_in(client, "taro@example.org")
+    with capture_logs() as logs:
+        for how in ("stranger", "database", "bug"):
+            client.get(f"/fail/{how}")
+    assert [entry["event"] for entry in logs] == ["not_theirs", "backend_down", "unforeseen"]
+    assert logs[0]["endpoint"] == "fail"
 
 
 def test_a_page_that_does_not_exist_leads_to_the_menu_when_signed_in(

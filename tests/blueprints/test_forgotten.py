@@ -157,7 +157,7 @@ def test_of_two_who_use_a_url_at_once_one_wins(app: Flask, client: FlaskClient, 
         return int(set_new(app.test_client(), at, new).status_code)
 
     with ThreadPoolExecutor(2) as threads:
-        assert sorted(threads.map(use, ["Komorebi7", "Hidamari8"])) == [303, 410]
+        assert sorted(threads.map(use, ["Komorebi7", "Kazaguruma8"])) == [303, 410]
 
 
 @pytest.mark.parametrize("signed", ["x", "WzEsIngiXQ.x", "%00", "x" * 5000])

@@ -37,6 +37,7 @@ ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
     "/account/password": (302, {"method": "HEAD"}),
     "/monitor/HDM100000001/tiles": (204, {"headers": {"HX-Request": "true"}}),
     "/register": (405, {"method": "PUT"}),
+    "/sign-in?trace": (405, {"method": "TRACE"}),
     "/language/": (400, {"method": "POST"}),
     "/healthz": (503, {}),
     "/": (400, {"headers": {"Host": "evil.example.net"}}),

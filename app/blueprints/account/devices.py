@@ -10,6 +10,7 @@ from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from .. import signin
 from . import bp
+from .proof import recently_proved
 
 
 @bp.get("/devices")
@@ -22,6 +23,7 @@ def devices() -> str:
 
 @bp.post("/devices/<int:session_id>/sign-out")
 @login_required
+@recently_proved
 def sign_out_device(session_id: int) -> ResponseReturnValue:
     """Sign out elsewhere."""
     with transaction():
@@ -32,6 +34,7 @@ def sign_out_device(session_id: int) -> ResponseReturnValue:
 
 @bp.post("/devices/sign-out")
 @login_required
+@recently_proved
 def sign_out_elsewhere() -> ResponseReturnValue:
     """Sign out everywhere but here."""
     with transaction():
