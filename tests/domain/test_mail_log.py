@@ -12,7 +12,14 @@ from app.domain.mail_log import Asked, UrlLifetimes
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, PasswordReset, Registration
 from app.transaction import transaction
-from tests.factories import CustomerFactory, OperatorFactory, RegistrationFactory
+from tests.factories import (
+    CustomerFactory,
+    DealerFactory,
+    InstallationFactory,
+    LinkFactory,
+    OperatorFactory,
+    RegistrationFactory,
+)
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -209,6 +216,26 @@ def test_a_mail_about_an_account_goes_to_no_address_it_had_before(app: Flask) ->
         db.session.expire_all()
         again(mail_id)
         assert db.session.scalars(select(OutboxMail.to)).all() == ["old@example.org"] * 2
+
+
+@pytest.mark.parametrize("template", ["link_made", "link_made_dealer", "dealer_approved"])
+def test_a_mail_about_a_link_or_a_dealer_goes_to_no_address_of_before(
+    app: Flask, template: str
+) -> None:
+    with app.app_context(), transaction():
+        taro = CustomerFactory(email="taro@example.org")
+        link = LinkFactory(
+            installation=InstallationFactory(account=taro),
+            dealer=DealerFactory(email="dealer@example.org"),
+        )
+        holder = taro if template == "link_made" else link.dealer
+        refs = {"dealer": link.dealer.id} if template == "dealer_approved" else {"link": link.id}
+        mail_id = queue(template, holder.email, **refs)
+        again(mail_id)
+        holder.email = "new@example.org"
+        db.session.flush()
+        with pytest.raises(mail_log.AddressChanged):
+            again(mail_id, "twice")
 
 
 def test_what_waits_what_is_gone_and_what_is_for_nobody_is_not_sent_again(app: Flask) -> None:
