@@ -157,10 +157,15 @@ def release(
     Raises:
         NotFound: There is no such mail.
         NobodyThere: It was for nobody.
+        SubjectOver: What its URL is for is gone.
+        AddressChanged: Whom it is about has another address by now.
         NotDropped: It waits, or was sent.
     """
-    if not get(mail_id).to:
+    dropped = get(mail_id)
+    if not dropped.to:
         raise NobodyThere
+    if normalise.email(_address(dropped)) != normalise.email(dropped.to):
+        raise AddressChanged
     if not mail.release(mail_id, now):
         raise NotDropped
     _record("mail.released", mail_id, actor, reason, network_address=network_address, now=now)

@@ -257,9 +257,19 @@ def release(mail_id: int) -> None:
     mail_log.release(OperatorFactory(), mail_id, reason="直した", network_address="", now=NOW)
 
 
+def test_a_dropped_mail_goes_to_no_address_of_before(app: Flask) -> None:
+    with app.app_context(), transaction():
+        taro = CustomerFactory(email="new@example.org")
+        mail_id = queue("password_changed", "old@example.org", "dropped", account=taro.id)
+        with pytest.raises(mail_log.AddressChanged):
+            release(mail_id)
+        assert db.session.get_one(OutboxMail, mail_id).state == "dropped"
+
+
 def test_a_dropped_mail_is_released_with_new_patience(app: Flask) -> None:
     with app.app_context(), transaction():
-        mail_id = queue("password_changed", "taro@example.org", "dropped", account=7)
+        taro = CustomerFactory(email="taro@example.org")
+        mail_id = queue("password_changed", taro.email, "dropped", account=taro.id)
         release(mail_id)
         with pytest.raises(mail_log.NotDropped):
             release(mail_id)
