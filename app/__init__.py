@@ -16,6 +16,7 @@ from .blueprints.errors import answer_errors
 from .blueprints.headers import send_headers
 from .blueprints.language import choose_locale, choose_zone
 from .blueprints.monitor.polls import Polls
+from .blueprints.numbers import RowNumber
 from .blueprints.signin import load_signed_in
 from .blueprints.templating import Environment
 from .cli import register_commands
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     give_context(app)
     answer_errors(app)
+    app.url_map.converters["int"] = RowNumber
     register_blueprints(app, demo=settings.demo)
     app.wsgi_app = Polls(app)  # type: ignore[method-assign]
     serve_assets(app)

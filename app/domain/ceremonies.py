@@ -25,8 +25,16 @@ from webauthn.helpers.structs import (
 from .passkeys import Site
 
 TIMEOUT_MS = 120_000
-# what a forged answer can make the library and its parsers raise
-FORGED = (WebAuthnException, UnsupportedAlgorithm, ValueError, TypeError, KeyError, IndexError)
+# what a forged answer can make the library and its parsers raise; RecursionError: "[[[[[…"
+FORGED = (
+    WebAuthnException,
+    UnsupportedAlgorithm,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Delete, Update, and_, delete, select, update
+from sqlalchemy import Delete, Update, and_, delete, or_, select, update
 
 from ..extensions import db
 from ..models import (
@@ -141,7 +141,14 @@ def _blanks(
         .where(Consent.account_id == account_id)
         .values(registration_id=None, dealer_registration_id=None, network_address="")
     )
-    yield (update(AuditEntry).where(AuditEntry.actor_id == account_id).values(network_address=""))
+    # what nobody signed in did to the account, such as a mistyped password, was mostly its owner
+    by_nobody = and_(
+        AuditEntry.actor_id.is_(None),
+        AuditEntry.subject == "account",
+        AuditEntry.subject_id == account_id,
+    )
+    theirs = or_(AuditEntry.actor_id == account_id, by_nobody)
+    yield update(AuditEntry).where(theirs).values(network_address="")
     # the address may be somebody's again, whose mails are younger; answers of mail servers name it
     yield (
         update(OutboxMail)

@@ -387,7 +387,9 @@ def clear_old(now: datetime, *, keep_days: int) -> int:
         DealerInvitation,
         or_(
             DealerInvitation.expires_at <= over,
-            DealerInvitation.superseded_at <= over,
+            # not when it was superseded: one to somebody's address is so from the start, and would
+            # leave the list earlier than others
+            DealerInvitation.withdrawn_at <= over,
             DealerInvitation.completed_at <= over,
         ),
     )

@@ -19,7 +19,7 @@ from ..models import (
     SealedSheet,
     Sheet,
 )
-from . import sessions
+from . import people, sessions
 from .errors import NotFound
 from .open_links import is_open
 
@@ -205,6 +205,9 @@ def find_gateway(actor: Account, public_id: str) -> Gateway:
         NotFound: There is no such gateway, or the actor is no operator.
     """
     _operators_only(actor)
+    if not people.is_gateway_id(public_id):
+        # PostgreSQL takes no NUL, not even to look for it
+        raise NotFound
     gateway = db.session.scalar(
         select(Gateway).options(selectinload(Gateway.units)).where(Gateway.public_id == public_id)
     )

@@ -16,10 +16,12 @@ from ..extensions import Model, db
 from ..extensions import lazy_gettext as _
 from ..models import (
     Account,
+    Dealer,
     DealerInvitation,
     DealerRegistration,
     EmailChange,
     MaintenanceContact,
+    MaintenanceLink,
     OutboxMail,
     PasswordReset,
     Registration,
@@ -62,7 +64,7 @@ class SubjectOver(Rejected):
 
 
 class AddressChanged(Rejected):
-    """Refuse to mail about an account to an address that is no longer its own."""
+    """Refuse to mail about an account, or a dealer, to an address that is no longer its own."""
 
     message = _(
         "宛先のメールアドレスは、いまはこのアカウントのものではないため、もう一度送ることはできません。"
@@ -155,10 +157,15 @@ def release(
     Raises:
         NotFound: There is no such mail.
         NobodyThere: It was for nobody.
+        SubjectOver: What its URL is for is gone.
+        AddressChanged: Whom it is about has another address by now.
         NotDropped: It waits, or was sent.
     """
-    if not get(mail_id).to:
+    dropped = get(mail_id)
+    if not dropped.to:
         raise NobodyThere
+    if normalise.email(_address(dropped)) != normalise.email(dropped.to):
+        raise AddressChanged
     if not mail.release(mail_id, now):
         raise NotDropped
     _record("mail.released", mail_id, actor, reason, network_address=network_address, now=now)
@@ -193,17 +200,29 @@ def _address(earlier: OutboxMail) -> str:
 
     Raises:
         SubjectOver: The row that its URL names is gone.
-        AddressChanged: The account it is about has another address by now.
+        AddressChanged: The account, or the dealer, it is about has another address by now.
     """
     holder = HOLDERS.get(earlier.template)
     if holder is not None:
         return holder(earlier.refs)
-    account_id = earlier.refs.get("account")
-    if account_id:
-        account = db.session.get(Account, account_id)
-        if account is None or account.email != normalise.email(earlier.to):
-            raise AddressChanged
+    present = _present_addresses(earlier.refs)
+    if present is not None and normalise.email(earlier.to) not in present:
+        raise AddressChanged
     return earlier.to
+
+
+def _present_addresses(refs: Mapping[str, Any]) -> set[str] | None:
+    """Return the addresses that those whom a mail is about have now; None: it names nobody."""
+    if refs.get("account"):
+        found: list[Account | Dealer | None] = [db.session.get(Account, refs["account"])]
+    elif "link" in refs:
+        link = db.session.get(MaintenanceLink, refs["link"])
+        found = [link.installation.account, link.dealer] if link else []
+    elif "dealer" in refs:
+        found = [db.session.get(Dealer, refs["dealer"])]
+    else:
+        return None
+    return {normalise.email(one.email) for one in found if one is not None}
 
 
 def _registration_address(model: type[Any]) -> Callable[[Mapping[str, Any]], str]:

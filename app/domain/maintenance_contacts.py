@@ -211,6 +211,12 @@ def clear_old(now: datetime) -> int:
     )
 
 
+def clear_closed(now: datetime, *, keep_days: int) -> int:
+    """Delete some of the contacts of dealers that closed long ago; return how many."""
+    closed = select(Dealer.id).where(Dealer.closed_at <= now - timedelta(days=keep_days))
+    return delete_some(MaintenanceContact, MaintenanceContact.dealer_id.in_(closed))
+
+
 def _mail(contact: MaintenanceContact, now: datetime) -> None:
     mail.queue(
         "maintenance_contact",

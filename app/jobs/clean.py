@@ -57,6 +57,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: dealer_registrations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: dealer_people.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: maintenance_contacts.clear_old(now)
+    yield lambda: maintenance_contacts.clear_closed(now, keep_days=settings.erase_after_days)
     yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)
     yield lambda: closing.erase_some(now, keep_days=settings.erase_after_days)
     longest = timedelta(

@@ -79,6 +79,15 @@ def operator(app: Flask, ids: dict[str, int]) -> FlaskClient:
     return sign_in(app.test_client(), "operator@example.org")
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "name", ["A%00BCDEFGHIJK", "hdm100000001", "%25%25%25%25%25%25%25%25%25%25%25%25"]
+)
+def test_what_has_no_shape_of_an_id_is_no_gateway(operator: FlaskClient, name: str) -> None:
+    assert operator.get(f"/operator/gateways/{name}").status_code == 404
+    assert operator.post(f"/operator/gateways/{name}/free").status_code == 404
+
+
 def details(ids: dict[str, int]) -> list[str]:
     """Return the pages about the rows of `ids`."""
     return [

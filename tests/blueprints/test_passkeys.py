@@ -429,3 +429,17 @@ def test_guessing_the_password_again_is_limited_and_leads_nowhere_foreign(
     for _ in range(5):
         taro.post("/account/confirm", data={"current_password": "Wrong-88"})
     assert taro.post("/account/confirm", data={"current_password": PASSWORD}).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "sent", ["[" * 30_000, '{"a":' * 6000, "null", "\0"], ids=["lists", "objects", "null", "nul"]
+)
+def test_an_answer_that_is_none_is_refused_and_breaks_nothing(
+    client: FlaskClient, taro: FlaskClient, sent: str
+) -> None:
+    stranger = client.application.test_client()
+    ask(stranger)
+    assert stranger.post(SIGN_IN, data={"credential": sent}).status_code == 422
+    taro.post("/account/passkeys/options", headers=JSON)
+    made = taro.post("/account/passkeys/add", data={"name": "電話", "credential": sent})
+    assert made.status_code == 422

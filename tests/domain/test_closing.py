@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain import accounts, closing, installations, passwords, sessions, sheets
+from app.domain import accounts, audit, closing, installations, passwords, sessions, sheets
 from app.domain.accounts import WrongCredentials
 from app.domain.errors import NotFound
 from app.domain.installations import Site
@@ -170,6 +170,19 @@ def test_what_was_held_of_a_person_is_erased_in_time_and_the_rest_stays(
             )
         )
         EmailChangeFactory(account=taro, old_email="older@example.org", completed_at=LONG_AGO)
+        for who, subject_id in (
+            (None, taro_id),
+            (None, taro_id + 1),
+            (OperatorFactory().id, taro_id),
+        ):
+            audit.record(
+                "sign_in_refused",
+                actor_id=who,
+                subject="account",
+                subject_id=subject_id,
+                network_address="192.0.2.7",
+                now=LONG_AGO,
+            )
         old = {"template": "x", "language": "ja", "refs": {}, "state": "sent"}
         for key, to, at in (
             ("before", "older@example.org", LONG_AGO),
@@ -202,6 +215,10 @@ def test_what_was_held_of_a_person_is_erased_in_time_and_the_rest_stays(
         entries = db.session.scalars(select(AuditEntry).filter_by(actor_id=taro_id)).all()
         assert {entry.network_address for entry in entries} == {""}
         assert "account.closed" in [entry.action for entry in entries]
+        # attempts to sign in go with it; what others did, and what was done to others, stays
+        refused = select(AuditEntry).filter_by(action="sign_in_refused").order_by(AuditEntry.id)
+        seen_from = [entry.network_address for entry in db.session.scalars(refused)]
+        assert seen_from == ["", "192.0.2.7", "192.0.2.7"]
         mails = dict(db.session.execute(select(OutboxMail.key, OutboxMail.to)).all())  # type: ignore[arg-type]
         assert mails["again"] == "taro@example.org"
         assert mails["hers"] == "hanako@example.org"

@@ -351,3 +351,15 @@ def test_old_invitations_are_erased(app: Flask, admin_id: int) -> None:
         for days, erased in ((36, 0), (38, 1), (38, 0)):
             with transaction():
                 assert dealer_people.clear_old(NOW + timedelta(days=days), keep_days=30) == erased
+
+
+def test_an_invitation_to_somebodys_address_is_erased_no_earlier_than_others(
+    app: Flask, admin_id: int
+) -> None:
+    with app.app_context(), transaction():
+        known = CustomerFactory().email
+    with app.app_context():
+        invite(admin_id, replace(WHO, email=known))
+        for days, erased in ((36, 0), (38, 1)):
+            with transaction():
+                assert dealer_people.clear_old(NOW + timedelta(days=days), keep_days=30) == erased

@@ -12,7 +12,14 @@ from app.domain.mail_log import Asked, UrlLifetimes
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, PasswordReset, Registration
 from app.transaction import transaction
-from tests.factories import CustomerFactory, OperatorFactory, RegistrationFactory
+from tests.factories import (
+    CustomerFactory,
+    DealerFactory,
+    InstallationFactory,
+    LinkFactory,
+    OperatorFactory,
+    RegistrationFactory,
+)
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -211,6 +218,26 @@ def test_a_mail_about_an_account_goes_to_no_address_it_had_before(app: Flask) ->
         assert db.session.scalars(select(OutboxMail.to)).all() == ["old@example.org"] * 2
 
 
+@pytest.mark.parametrize("template", ["link_made", "link_made_dealer", "dealer_approved"])
+def test_a_mail_about_a_link_or_a_dealer_goes_to_no_address_of_before(
+    app: Flask, template: str
+) -> None:
+    with app.app_context(), transaction():
+        taro = CustomerFactory(email="taro@example.org")
+        link = LinkFactory(
+            installation=InstallationFactory(account=taro),
+            dealer=DealerFactory(email="dealer@example.org"),
+        )
+        holder = taro if template == "link_made" else link.dealer
+        refs = {"dealer": link.dealer.id} if template == "dealer_approved" else {"link": link.id}
+        mail_id = queue(template, holder.email, **refs)
+        again(mail_id)
+        holder.email = "new@example.org"
+        db.session.flush()
+        with pytest.raises(mail_log.AddressChanged):
+            again(mail_id, "twice")
+
+
 def test_what_waits_what_is_gone_and_what_is_for_nobody_is_not_sent_again(app: Flask) -> None:
     with app.app_context(), transaction():
         mail_id = queue("password_changed", "taro@example.org", "waiting", account=7)
@@ -230,9 +257,19 @@ def release(mail_id: int) -> None:
     mail_log.release(OperatorFactory(), mail_id, reason="直した", network_address="", now=NOW)
 
 
+def test_a_dropped_mail_goes_to_no_address_of_before(app: Flask) -> None:
+    with app.app_context(), transaction():
+        taro = CustomerFactory(email="new@example.org")
+        mail_id = queue("password_changed", "old@example.org", "dropped", account=taro.id)
+        with pytest.raises(mail_log.AddressChanged):
+            release(mail_id)
+        assert db.session.get_one(OutboxMail, mail_id).state == "dropped"
+
+
 def test_a_dropped_mail_is_released_with_new_patience(app: Flask) -> None:
     with app.app_context(), transaction():
-        mail_id = queue("password_changed", "taro@example.org", "dropped", account=7)
+        taro = CustomerFactory(email="taro@example.org")
+        mail_id = queue("password_changed", taro.email, "dropped", account=taro.id)
         release(mail_id)
         with pytest.raises(mail_log.NotDropped):
             release(mail_id)

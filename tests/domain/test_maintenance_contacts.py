@@ -16,6 +16,7 @@ from app.transaction import transaction
 from tests.factories import (
     LONG_AGO,
     CustomerFactory,
+    DealerFactory,
     DealerPersonFactory,
     MaintenanceContactFactory,
     OperatorFactory,
@@ -156,3 +157,18 @@ def test_who_never_answered_is_forgotten(app: Flask, hanako_id: int) -> None:
         for days, erased in ((36, 0), (38, 1), (38, 0)):
             with transaction():
                 assert contacts.clear_old(NOW + timedelta(days=days)) == erased
+
+
+def test_contacts_of_a_dealer_that_closed_are_erased_in_time(app: Flask) -> None:
+    with app.app_context(), transaction():
+        closed = DealerFactory(closed_at=NOW)
+        for dealer in (closed, DealerFactory()):
+            MaintenanceContactFactory(dealer=dealer, confirmed_at=LONG_AGO)
+        closed_id = closed.id
+    with app.app_context(), transaction():
+        assert contacts.clear_closed(NOW + timedelta(days=29), keep_days=30) == 0
+        assert contacts.clear_closed(NOW + timedelta(days=30), keep_days=30) == 1
+    with app.app_context():
+        left = db.session.scalars(select(MaintenanceContact.dealer_id)).all()
+        assert len(left) == 1
+        assert closed_id not in left

@@ -14,6 +14,7 @@ from app.models import (
     Account,
     EmailChange,
     FailureCount,
+    MaintenanceContact,
     PasskeyChallenge,
     PasswordReset,
     Registration,
@@ -21,7 +22,14 @@ from app.models import (
     Session,
 )
 from app.transaction import transaction
-from tests.factories import CustomerFactory, EmailChangeFactory, RegistrationFactory, SheetFactory
+from tests.factories import (
+    CustomerFactory,
+    DealerFactory,
+    EmailChangeFactory,
+    MaintenanceContactFactory,
+    RegistrationFactory,
+    SheetFactory,
+)
 
 
 def test_everything_old_goes_in_several_steps_and_the_rest_stays(
@@ -51,6 +59,7 @@ def test_a_closed_account_and_an_old_change_of_address_go_in_time(app: Flask) ->
         taro = CustomerFactory(closed_at=then, former_email="taro@example.org")
         CustomerFactory(closed_at=clock.now(), former_email="hanako@example.org")
         EmailChangeFactory(account=CustomerFactory(), expires_at=then)
+        MaintenanceContactFactory(dealer=DealerFactory(closed_at=then), confirmed_at=then)
         taro_id = taro.id
     with app.app_context():
         clear_expired()
@@ -59,6 +68,7 @@ def test_a_closed_account_and_an_old_change_of_address_go_in_time(app: Flask) ->
         assert db.session.scalars(left).all() == ["hanako@example.org"]
         assert db.session.get_one(Account, taro_id).erased_at
         assert db.session.scalars(select(EmailChange)).all() == []
+        assert db.session.scalars(select(MaintenanceContact)).all() == []
 
 
 def test_what_signing_in_left_behind_goes_too(app: Flask) -> None:

@@ -123,12 +123,11 @@ def agree() -> ResponseReturnValue:
     kind = terms.kind_for(current_user)
     if request.method != "POST":
         return redirect(wanted, code=303) if in_force_and_agreed() else ask(kind, wanted)
-    typed = request.form.get("terms_version", "")
     try:
         with transaction():
             terms.agree_again(
                 current_user,
-                int(typed) if typed.isascii() and typed.isdigit() else 0,
+                request.form.get("terms_version", 0, type=int),
                 network_address=client_address(),
                 now=clock.now(),
             )
