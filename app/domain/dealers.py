@@ -1,13 +1,15 @@
 """Dealers (販売店): who may be handed a household's maintenance, and under which number."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import CursorResult, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Dealer
+from ..models.addresses import PostalAddress
 from . import audit, mail
+from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
 
 # a 販売店ID is this and the row's id: short to say, and told apart from a gateway's ID
@@ -50,6 +52,26 @@ def hold(dealer: Dealer) -> None:
         .values(name=Dealer.name)
         .execution_options(synchronize_session=False)
     )
+
+
+def erase_some(now: datetime, *, keep_days: int) -> int:
+    """Erase phone, mail and postal address of some dealers that closed long ago; return how many.
+
+    The name stays: households find by it who looked after their system.
+    """
+    old = (
+        select(Dealer.id)
+        .where(Dealer.closed_at <= now - timedelta(days=keep_days), Dealer.email != "")
+        .limit(AT_ONCE)
+    )
+    erased = db.session.execute(
+        update(Dealer)
+        .where(Dealer.id.in_(old))
+        .values(phone="", email="", **dict.fromkeys(PostalAddress.__annotations__, ""))
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(erased, CursorResult)
+    return erased.rowcount
 
 
 def list_waiting() -> list[Dealer]:

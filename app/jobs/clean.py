@@ -11,6 +11,7 @@ from ..domain import (
     closing,
     dealer_people,
     dealer_registrations,
+    dealers,
     drafts,
     email_changes,
     imports,
@@ -59,6 +60,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: maintenance_contacts.clear_old(now)
     yield lambda: maintenance_contacts.clear_closed(now, keep_days=settings.erase_after_days)
     yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)
+    yield lambda: dealers.erase_some(now, keep_days=settings.erase_after_days)
     yield lambda: closing.erase_some(now, keep_days=settings.erase_after_days)
     longest = timedelta(
         days=max(settings.session_max_days_customer, settings.session_max_days_staff)

@@ -121,6 +121,16 @@ def test_an_administrator_stays_one_whatever_is_pressed(app: Flask, hanako: Flas
         assert "ご自分を外すことはできません" in page.get_data(as_text=True)
 
 
+def test_what_nobody_offered_is_not_done(app: Flask, hanako: FlaskClient) -> None:
+    path = f"/dealer/people/{id_of(app, 'jiro@example.org')}"
+    hanako.post(path, data={"do": "promote"})
+    for do in ("", "anything"):
+        assert hanako.post(path, data={"do": do}).status_code == 400
+    with app.app_context():
+        jiro = db.session.get_one(Account, id_of(app, "jiro@example.org"))
+        assert jiro.is_dealer_admin
+
+
 def test_a_colleague_made_administrator_may_invite(app: Flask, hanako: FlaskClient) -> None:
     jiro = sign_in(app.test_client(), "jiro@example.org")
     assert jiro.get("/dealer/people/invite").status_code == 404

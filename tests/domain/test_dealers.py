@@ -315,3 +315,20 @@ def test_old_registrations_go_with_their_consents(app: Flask, version_id: int) -
             assert dealer_registrations.clear_old(NOW, keep_days=30) == 1
         assert db.session.scalars(select(DealerRegistration.id)).all() == [kept]
         assert count(Consent) == 2
+
+
+def test_of_a_dealer_that_closed_long_ago_the_name_stays(app: Flask) -> None:
+    with app.app_context():
+        with transaction():
+            closed = DealerFactory(closed_at=NOW)
+            DealerFactory()
+        for days, erased in ((29, 0), (30, 1), (31, 0)):
+            with transaction():
+                assert dealers.erase_some(NOW + timedelta(days=days), keep_days=30) == erased
+        db.session.refresh(closed)
+        assert (closed.name, closed.phone, closed.email, closed.street) == (
+            "ひだまり電設",
+            "",
+            "",
+            "",
+        )

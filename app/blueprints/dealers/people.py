@@ -1,6 +1,6 @@
 """Who signs in for the dealer: seen by all of its people, invited and removed by administrators."""
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_login import current_user, login_required
@@ -19,6 +19,13 @@ from ..registration.forms import PersonForm, RegistrationForm
 from ..registration.wizard import spend_mail
 from ..signin.limited import client_address
 from .wizard import bp
+
+# what an administrator may do with a colleague, and what is said when it is done
+DONE = {
+    "remove": _("利用者から外しました。この方は、もうログインできません。"),
+    "promote": _("管理者にしました。"),
+    "demote": _("管理者から外しました。"),
+}
 
 
 class InvitationForm(Form):
@@ -91,6 +98,8 @@ def colleague(account_id: int) -> ResponseReturnValue:
     if request.method != "POST":
         return render_template("dealers/colleague.html", person=person)
     now, asked = clock.now(), request.form.get("do")
+    if asked not in DONE:
+        abort(400)
     try:
         with transaction():
             if asked == "remove":
@@ -107,11 +116,7 @@ def colleague(account_id: int) -> ResponseReturnValue:
                 )
     except Oneself as refusal:
         return render_template("dealers/colleague.html", person=person, refusal=refusal), 422
-    done = {
-        "remove": _("利用者から外しました。この方は、もうログインできません。"),
-        "promote": _("管理者にしました。"),
-    }
-    flash(done.get(asked or "", _("管理者から外しました。")), "success")
+    flash(str(DONE[asked]), "success")
     return redirect(url_for("dealers.people"), code=303)
 
 
