@@ -207,7 +207,8 @@ def reissue_sheet(
         )
     plain, hashed = password
     try:
-        sheet = sheets.issue(gateway, password_hash=hashed, now=call.now)
+        # what stood was revoked above, or nothing stood
+        sheet = sheets.issue(gateway, password_hash=hashed, now=call.now, revokes=False)
     except IntegrityError as error:
         raise ChangedMeanwhile from error
     sealed_sheets.erase(sealed_sheets.sheets_of(gateway.id))

@@ -33,16 +33,18 @@ class SheetLapsed(Rejected):
     )
 
 
-def issue(gateway: Gateway, *, password_hash: str, now: datetime) -> Sheet:
+def issue(gateway: Gateway, *, password_hash: str, now: datetime, revokes: bool = True) -> Sheet:
     """Write the gateway's next sheet; the one before is good no longer.
 
-    `password_hash` is the hash of `sheet_passwords.normalised(password)`.
+    `password_hash` is the hash of `sheet_passwords.normalised(password)`. Without `revokes` the
+    caller has seen that no sheet is good: the database refuses a second one (IntegrityError).
     """
-    db.session.execute(
-        update(Sheet)
-        .where(Sheet.gateway_id == gateway.id, Sheet.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
+    if revokes:
+        db.session.execute(
+            update(Sheet)
+            .where(Sheet.gateway_id == gateway.id, Sheet.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
     last = db.session.scalar(select(func.max(Sheet.version)).where(Sheet.gateway_id == gateway.id))
     sheet = Sheet(
         gateway=gateway, version=(last or 0) + 1, password_hash=password_hash, issued_at=now

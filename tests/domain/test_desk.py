@@ -38,11 +38,11 @@ def call(account_id: int) -> desk.Call:
     return desk.Call(actor, "お電話 1234", "192.0.2.9", NOW)
 
 
-def reissue(account_id: int) -> None:
+def reissue(account_id: int, seen_version: int = 1) -> None:
     desk.reissue_sheet(
         call(account_id),
         ID,
-        seen_version=1,
+        seen_version=seen_version,
         password=provisioning.new_passwords(1)[0],
         public_key=sealed_sheets.public_half(sealed_sheets.new_key()),
         until=NOW,
@@ -78,6 +78,25 @@ def test_two_who_reissue_at_once_make_one_new_sheet(app: Flask, home: dict[str, 
     assert told == ["ChangedMeanwhile", "done"]
     with app.app_context():
         assert db.session.scalars(select(Sheet.version).order_by(Sheet.version)).all() == [1, 2]
+        assert db.session.scalars(select(OutboxMail.template)).all() == ["sheet_reissued"]
+
+
+@pytest.mark.parametrize("seen_version", [0, 1])
+def test_a_second_press_issues_no_third_sheet(
+    app: Flask, home: dict[str, int], seen_version: int
+) -> None:
+    with app.app_context():
+        if seen_version == 0:
+            # as a transfer leaves it
+            with transaction():
+                db.session.scalars(select(Sheet)).one().revoked_at = NOW
+        with transaction():
+            reissue(home["first"], seen_version)
+        with pytest.raises(desk.ChangedMeanwhile), transaction():
+            reissue(home["first"], seen_version)
+    with app.app_context():
+        good = select(Sheet.version).where(Sheet.revoked_at.is_(None))
+        assert db.session.scalars(good).all() == [2]
         assert db.session.scalars(select(OutboxMail.template)).all() == ["sheet_reissued"]
 
 
