@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, or_, select, update
 
@@ -20,6 +21,13 @@ PURPOSE = "dealer-invitation"
 ACTION = "dealer-invitation"
 RESEND = "dealer-invitation-resend"
 INVITE = "dealer-invite"
+BY_NAME = (Account.family_kana.asc(), Account.given_kana.asc(), Account.id.asc())
+ADMINISTRATORS_FIRST = (Account.is_dealer_admin.desc(), *BY_NAME)
+# how the list of people may be ordered, by what the page's address says
+ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
+    "name": BY_NAME,
+    "new": (Account.created_at.desc(), Account.id.desc()),
+}
 # how the audit log calls what it is about
 SUBJECTS = {Account: "account", Dealer: "dealer", DealerInvitation: "dealer_invitation"}
 
@@ -111,12 +119,24 @@ def edit(actor: Account, details: DealerDetails, *, network_address: str, now: d
     _record("dealer.edited", actor, dealer, network_address, now, changed=changed)
 
 
-def list_people(actor: Account, page: int) -> Page[Account]:
-    """Return those who sign in for the actor's dealer, administrators first."""
+def list_people(
+    actor: Account, words: str = "", *, order: str = "", page: int = 1
+) -> Page[Account]:
+    """Return those who sign in for the actor's dealer, of whom every word is found.
+
+    Name, reading and mail address are searched. `order` is one of `ORDERS`, else administrators
+    come first.
+    """
+    name = Account.family_name + Account.given_name
+    kana = Account.family_kana + Account.given_kana
+    found = [
+        or_(*[column.icontains(word, autoescape=True) for column in (name, kana, Account.email)])
+        for word in words.split()[:5]
+    ]
     statement = (
         select(Account)
-        .where(Account.dealer_id == dealers.of(actor).id, Account.closed_at.is_(None))
-        .order_by(Account.is_dealer_admin.desc(), Account.family_kana, Account.id)
+        .where(Account.dealer_id == dealers.of(actor).id, Account.closed_at.is_(None), *found)
+        .order_by(*ORDERS.get(order, ADMINISTRATORS_FIRST))
     )
     return paged(statement, page)
 

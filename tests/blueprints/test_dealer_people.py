@@ -5,12 +5,13 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from app.domain import tokens
 from app.extensions import db
 from app.models import Account, Dealer, DealerInvitation, MaintenanceContact
 from app.transaction import transaction
+from tests.counting import counted
 from tests.factories import (
     CustomerFactory,
     DealerFactory,
@@ -224,3 +225,59 @@ def test_a_dealers_data_are_changed_by_its_administrator(app: Flask, hanako: Fla
     with app.app_context():
         dealer = db.session.scalars(select(Dealer).where(Dealer.name == "ひなた電設")).one()
         assert (dealer.email, dealer.phone) == ("hanako@example.org", "+81398765432")
+
+
+def fill(app: Flask, people: int) -> None:
+    with app.app_context(), transaction():
+        hanako = db.session.scalars(select(Account).filter_by(email="hanako@example.org")).one()
+        own = {
+            column.name: getattr(hanako, column.name)
+            for column in Account.__table__.columns
+            if column.name != "id"
+        }
+        db.session.execute(
+            insert(Account),
+            [
+                own
+                | {
+                    "email": f"p{n}@example.org",
+                    "is_dealer_admin": False,
+                    "family_kana": f"ア{n:05}",
+                    "family_name": f"多田{n}",
+                }
+                for n in range(people)
+            ],
+        )
+
+
+def test_five_thousand_people_cost_as_many_queries_as_two(
+    app: Flask, hanako: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def queries() -> int:
+        with counted(monkeypatch) as work:
+            assert hanako.get("/dealer/people").status_code == 200
+        return len(work.statements)
+
+    few = queries()
+    fill(app, 5000)
+    assert queries() == few
+
+
+def test_people_are_searched_sorted_and_paged_with_and_without_javascript(
+    app: Flask, hanako: FlaskClient
+) -> None:
+    fill(app, 5000)
+    page = hanako.get("/dealer/people").text
+    assert "5002 名" in page
+    assert page.index("hanako@example.org") < page.index("p0@example.org")
+    second = hanako.get("/dealer/people?sort=name&page=2").text
+    assert "p25@example.org" in second
+    assert "p5@example.org" not in second
+    for path in ("/dealer/people?q=多田4999", "/dealer/people/list?q=p4999@"):
+        found = hanako.get(path)
+        assert "1 名" in found.text
+        assert "p4999@example.org" in found.text
+    alone = hanako.get("/dealer/people/list?q=p4999@&sort=new", headers={"HX-Request": "true"})
+    assert "<html" not in alone.text
+    assert alone.headers["HX-Replace-Url"] == "/dealer/people?q=p4999@&sort=new"
+    assert "見つかりませんでした" in hanako.get("/dealer/people?q=nobody").text

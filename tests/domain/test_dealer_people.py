@@ -257,9 +257,7 @@ def test_who_is_removed_signs_in_no_more_and_is_told(
             admin_id,
             plain,
         )
-        assert [one.id for one in dealer_people.list_people(account(admin_id), 1).rows] == [
-            admin_id
-        ]
+        assert [one.id for one in dealer_people.list_people(account(admin_id)).rows] == [admin_id]
         with pytest.raises(NotFound):
             remove(admin_id, plain)
 

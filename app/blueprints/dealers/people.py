@@ -1,12 +1,14 @@
 """Who signs in for the dealer: seen by all of its people, invited and removed by administrators."""
 
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import dealer_people, dealers
+from ...domain import dealer_people, dealers, normalise
 from ...domain.dealer_people import Invited, Oneself
 from ...domain.limits import TooManyFailures
 from ...extensions import lazy_gettext as _
@@ -47,6 +49,26 @@ class InvitationForm(Form):
 def people() -> str:
     """List who signs in for the dealer, and whom its administrators invited."""
     return show_people()
+
+
+@bp.get("/dealer/people/list")
+@login_required
+def people_rows() -> ResponseReturnValue:
+    """Return the list alone, while one types; the address of the page follows."""
+    shown = found()
+    asked = {name: shown[name] for name in ("q", "sort") if shown[name]}
+    page = render_template("dealers/_people.html", **shown)
+    return page, {"HX-Replace-Url": url_for("dealers.people", **asked)}
+
+
+def found() -> dict[str, Any]:
+    """Return the page of people that was asked for, and what was asked."""
+    words = normalise.line(request.args.get("q", ""))[:100]
+    sort = request.args.get("sort", "")
+    sort = sort if sort in dealer_people.ORDERS else ""
+    page = request.args.get("page", 1, type=int)
+    shown = dealer_people.list_people(current_user, words, order=sort, page=page)
+    return {"shown": shown, "q": words, "sort": sort}
 
 
 @bp.route("/dealer/people/invite", methods=["GET", "POST"])
@@ -130,12 +152,11 @@ def joined() -> ResponseReturnValue:
 
 def show_people() -> str:
     """Render the list, with the invitations for administrators."""
-    page = request.args.get("page", 1, type=int)
     is_admin = current_user.is_dealer_admin
     return render_template(
         "dealers/people.html",
         dealer=dealers.of(current_user),
-        shown=dealer_people.list_people(current_user, page),
         invitations=dealer_people.list_invitations(current_user) if is_admin else [],
         now=clock.now(),
+        **found(),
     )
