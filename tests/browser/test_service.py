@@ -36,6 +36,7 @@ class Portal:
 
     app: Flask
     url: str
+    data_dir: Path
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
         OperatorFactory(email=OPERATOR)
         DealerPersonFactory(email=DEALER)
     with served(app) as url:
-        yield Portal(app, url.replace("127.0.0.1", "localhost"))
+        yield Portal(app, url.replace("127.0.0.1", "localhost"), tmp_path)
 
 
 def seat(visitor: Visitor, portal: Portal, email: str) -> Visitor:
