@@ -28,7 +28,7 @@ test: .venv/installed-dev $(CATALOG).mo ## the whole suite, few random examples,
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not drill"
 
 test-deep: .venv/installed-dev $(CATALOG).mo ## the suite with many random examples, and the fault drills
-	HYPOTHESIS_PROFILE=many $(PYTEST)
+	HYPOTHESIS_PROFILE=many $(PYTEST) $(ONLY)
 
 check: .venv/installed-dev ## lint, types, layers, templates, translations
 	$(BIN)/ruff check .
