@@ -130,7 +130,7 @@ def test_gateways_come_by_a_file_and_go_on_paper(visitor: Visitor, size: str) ->
     visitor.check_page()
     with page.context.expect_page() as opened:
         press(visitor, "用紙を開く")
-    assert opened.value.locator(".side.front").count() == 25
+    expect(opened.value.locator(".side.front")).to_have_count(25)
     opened.value.close()
     press(visitor, "印刷を確認しました")
     expect(
