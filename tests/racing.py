@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.domain.errors import NotFound, Rejected
 from app.extensions import db
+from app.transaction import transaction
 
 
 def race(app: Flask, *attempts: Callable[[], object]) -> list[object]:
@@ -27,3 +28,16 @@ def race(app: Flask, *attempts: Callable[[], object]) -> list[object]:
 
     with ThreadPoolExecutor(len(attempts)) as pool:
         return list(pool.map(run, attempts))
+
+
+def at_once(app: Flask, *attempts: Callable[[], object]) -> list[object]:
+    """Run the attempts at the same moment, each in a transaction of its own."""
+
+    def whole(attempt: Callable[[], object]) -> Callable[[], object]:
+        def run() -> object:
+            with transaction():
+                return attempt()
+
+        return run
+
+    return race(app, *map(whole, attempts))

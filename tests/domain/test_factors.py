@@ -12,7 +12,6 @@ from app.domain.recovery_codes import WrongRecoveryCode
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, Passkey, RecoveryCode, Session, TotpFactor
 from app.transaction import transaction
-from tests.at_once import at_once
 from tests.factories import (
     TOTP_SECRET,
     CustomerFactory,
@@ -21,6 +20,7 @@ from tests.factories import (
     PasskeyFactory,
     TotpFactorFactory,
 )
+from tests.racing import at_once
 
 NOW = datetime(2026, 11, 22, 9, 5, 10, tzinfo=UTC)
 STEP = timedelta(seconds=totp.STEP_S)

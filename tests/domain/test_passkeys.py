@@ -26,9 +26,9 @@ from app.domain.passkeys import (
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, Passkey, PasskeyChallenge
 from app.transaction import transaction
-from tests.at_once import at_once
 from tests.authenticator import Authenticator, bytes_of, text_of
 from tests.factories import CustomerFactory, PasskeyFactory
+from tests.racing import at_once
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 SITE = Site("localhost", "遠隔モニタリングサービス", ("http://localhost",))

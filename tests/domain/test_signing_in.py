@@ -15,7 +15,6 @@ from app.domain.signing_in import Browser, Pending, PendingOver
 from app.extensions import db
 from app.models import Account, AuditEntry, OutboxMail, RecoveryCode, Session, TotpFactor
 from app.transaction import transaction
-from tests.at_once import at_once
 from tests.factories import (
     PASSWORD,
     TOTP_SECRET,
@@ -23,6 +22,7 @@ from tests.factories import (
     DealerPersonFactory,
     PasskeyFactory,
 )
+from tests.racing import at_once
 
 NOW = datetime(2026, 11, 22, 9, 5, 10, tzinfo=UTC)
 HERE = Browser("192.0.2.1", "Firefox")
