@@ -81,9 +81,7 @@ def complete(
     """
     passwords.check(password, rule=rule)
     provisional.check_phone(registration, phone)
-    version = terms.current(TERMS_KIND, now)
-    if version.id != agreed_version_id:
-        raise terms.TermsChanged
+    version = terms.agreed(TERMS_KIND, agreed_version_id, now)
     # before the first write: nobody waits for our rows while argon2 works
     password_hash = hasher.hash(password)
     _hold_gateway(registration)

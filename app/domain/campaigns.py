@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import or_, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
@@ -13,6 +13,7 @@ from ..models import Account
 from ..models import Campaign as CampaignRow
 from . import audit, texts
 from .errors import NotFound, Rejected
+from .writes import count_changed
 
 # edges name the type without knowing tables
 Campaign = CampaignRow
@@ -188,15 +189,11 @@ def _check(plan: Plan) -> None:
 
 
 def _change(campaign_id: int, condition: Any, **values: Any) -> bool:
-    changed = db.session.execute(
-        update(CampaignRow)
-        .where(CampaignRow.id == campaign_id, condition)
-        .values(**values)
-        .execution_options(synchronize_session=False)
+    changed = count_changed(
+        update(CampaignRow).where(CampaignRow.id == campaign_id, condition).values(**values)
     )
-    assert isinstance(changed, CursorResult)
     db.session.refresh(get(campaign_id))
-    return changed.rowcount == 1
+    return changed == 1
 
 
 def _record(

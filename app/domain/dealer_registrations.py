@@ -52,10 +52,8 @@ def register(
         TermsChanged: Newer terms came into force since they were agreed to.
     """
     if not drafts.complete(draft, {"email": entry.email}, seen=seen, now=now):
-        if draft.completed_at:
-            return
-        raise provisional.DraftChanged
-    version = provisional.agreed_version(draft, TERMS_KIND, now)
+        return
+    version = terms.agreed(TERMS_KIND, draft.terms_version_id, now)
     account_id = db.session.scalar(select(Account.id).where(Account.email == entry.email))
     claims = account_id is None
     provisional.supersede(DealerRegistration, DealerRegistration.email == entry.email, now)

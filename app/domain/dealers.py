@@ -1,16 +1,18 @@
 """Dealers (販売店): who may be handed a household's maintenance, and under which number."""
 
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import Account, Dealer
+from ..models import Account, Dealer, MaintenanceContact
 from ..models.addresses import PostalAddress
 from . import audit, mail
 from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
+from .writes import count_changed
 
 # a 販売店ID is this and the row's id: short to say, and told apart from a gateway's ID
 NUMBERS_FROM = 4000
@@ -25,6 +27,31 @@ class NotWaiting(Rejected):
     message = _("この販売店様は、承認を待っていません。")
 
 
+@dataclass(frozen=True)
+class DealerDetails:
+    """A dealer's own data, as tables keep it."""
+
+    name: str
+    name_kana: str
+    phone: str
+    email: str
+    postal_code: str
+    prefecture: str
+    city: str
+    street: str
+    building: str
+
+
+DETAILS = tuple(field.name for field in fields(DealerDetails))
+
+
+class AddressNotProved(Rejected):
+    """Refuse a mail address for the dealer that none of its people has proved to read."""
+
+    field = "email"
+    message = _("確認の済んだメールアドレスからお選びください。")
+
+
 def of(actor: Account) -> Dealer:
     """Return the dealer whose person the actor is.
 
@@ -34,6 +61,59 @@ def of(actor: Account) -> Dealer:
     if actor.dealer is None:
         raise NotFound
     return actor.dealer
+
+
+def administered(actor: Account) -> Dealer:
+    """Return the dealer that the actor administers.
+
+    Raises:
+        NotFound: The actor administers none.
+    """
+    if not actor.is_dealer_admin:
+        raise NotFound
+    return of(actor)
+
+
+def proved_addresses(actor: Account) -> list[str]:
+    """Return the addresses that may be the dealer's own: people's, confirmed contacts', its own.
+
+    Raises:
+        NotFound: The actor administers no dealer.
+    """
+    dealer = administered(actor)
+    people = select(Account.email).where(
+        Account.dealer_id == dealer.id, Account.is_dealer_admin, Account.closed_at.is_(None)
+    )
+    contacts = select(MaintenanceContact.email).where(
+        MaintenanceContact.dealer_id == dealer.id, MaintenanceContact.confirmed_at.is_not(None)
+    )
+    return sorted({dealer.email, *db.session.scalars(people), *db.session.scalars(contacts)})
+
+
+def edit(actor: Account, details: DealerDetails, *, network_address: str, now: datetime) -> None:
+    """Change a dealer's own data; the audit log keeps which of it, not what it was.
+
+    Raises:
+        NotFound: The actor administers no dealer.
+        AddressNotProved: None of its people has proved to read the mail address.
+    """
+    dealer = administered(actor)
+    if details.email not in proved_addresses(actor):
+        raise AddressNotProved
+    changed = [name for name in DETAILS if getattr(dealer, name) != getattr(details, name)]
+    if not changed:
+        return
+    for name in changed:
+        setattr(dealer, name, getattr(details, name))
+    audit.record(
+        "dealer.edited",
+        actor_id=actor.id,
+        subject="dealer",
+        subject_id=dealer.id,
+        network_address=network_address,
+        now=now,
+        changed=changed,
+    )
 
 
 def find(dealer_id: int | None) -> Dealer | None:
@@ -64,14 +144,11 @@ def erase_some(now: datetime, *, keep_days: int) -> int:
         .where(Dealer.closed_at <= now - timedelta(days=keep_days), Dealer.email != "")
         .limit(AT_ONCE)
     )
-    erased = db.session.execute(
+    return count_changed(
         update(Dealer)
         .where(Dealer.id.in_(old))
         .values(phone="", email="", **dict.fromkeys(PostalAddress.__annotations__, ""))
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(erased, CursorResult)
-    return erased.rowcount
 
 
 def list_waiting() -> list[Dealer]:
@@ -115,14 +192,12 @@ def issue_number(
     Raises:
         NotWaiting: Somebody was faster, or the dealer is closed.
     """
-    approved = db.session.execute(
+    approved = count_changed(
         update(Dealer)
         .where(Dealer.id == dealer.id, Dealer.approved_at.is_(None), Dealer.closed_at.is_(None))
         .values(approved_at=now, dealer_no=NUMBERS_FROM + Dealer.id)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(approved, CursorResult)
-    if approved.rowcount != 1:
+    if approved != 1:
         raise NotWaiting
     db.session.refresh(dealer)
     audit.record(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
@@ -30,6 +30,7 @@ from . import (
     sheets,
 )
 from .errors import Rejected
+from .writes import count_changed
 
 
 @dataclass(frozen=True)
@@ -317,9 +318,7 @@ def _by(call: Call) -> dict[str, Any]:
 
 
 def _one(statement: Any) -> None:
-    changed = db.session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(changed, CursorResult)
-    if changed.rowcount != 1:
+    if count_changed(statement) != 1:
         raise ChangedMeanwhile
 
 

@@ -4,17 +4,26 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 
 from ..extensions import db
+from ..extensions import lazy_gettext as _
 from ..models import RegistrationDraft, Sheet, TermsVersion, Transfer
 from . import tokens
+from .errors import Rejected
+from .writes import count_changed
 
 DELETED_AT_ONCE = 500
 
 # edges name the types without knowing tables
 Draft = RegistrationDraft
 Proof = Sheet | Transfer
+
+
+class DraftChanged(Rejected):
+    """Say that the draft is not what the confirmation page showed: another tab wrote to it."""
+
+    message = _("別の画面で入力内容が変わりました。お手数ですが、もう一度ご確認ください。")
 
 
 def start(
@@ -107,11 +116,14 @@ def proved_gateway_id(draft: RegistrationDraft | None) -> str | None:
 def complete(
     draft: RegistrationDraft, kept: Mapping[str, Any], *, seen: datetime, now: datetime
 ) -> bool:
-    """End the draft if it is as it was `seen`, and erase what was typed but for `kept`.
+    """End the draft as it was `seen`, and erase what was typed but for `kept`.
 
-    Of two who try at the same moment one gets True.
+    Of two who try at the same moment one gets True; False says that it had ended before.
+
+    Raises:
+        DraftChanged: It is open, and not as it was seen.
     """
-    ended = db.session.execute(
+    ended = count_changed(
         update(RegistrationDraft)
         .where(
             RegistrationDraft.id == draft.id,
@@ -119,11 +131,11 @@ def complete(
             RegistrationDraft.updated_at == seen,
         )
         .values(completed_at=now, updated_at=now, data=dict(kept))
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(ended, CursorResult)
     db.session.refresh(draft)
-    return ended.rowcount == 1
+    if not ended and draft.completed_at is None:
+        raise DraftChanged
+    return ended == 1
 
 
 def clear_old(now: datetime, *, keep_hours: int) -> int:
@@ -133,10 +145,4 @@ def clear_old(now: datetime, *, keep_hours: int) -> int:
         .where(RegistrationDraft.updated_at <= now - timedelta(hours=keep_hours))
         .limit(DELETED_AT_ONCE)
     )
-    deleted = db.session.execute(
-        delete(RegistrationDraft)
-        .where(RegistrationDraft.id.in_(old))
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(deleted, CursorResult)
-    return deleted.rowcount
+    return count_changed(delete(RegistrationDraft).where(RegistrationDraft.id.in_(old)))

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
@@ -12,6 +12,7 @@ from . import accounts, audit, mail, normalise, passwords, sessions, tokens
 from .clearing import delete_some
 from .errors import Rejected
 from .provisional import AddressTaken
+from .writes import count_changed
 
 # what the signed URL is for
 PURPOSE = "email-change"
@@ -128,14 +129,12 @@ def confirm(
     db.session.refresh(account, with_for_update=True)
     change = find(account, secret_key, signed, now=now)
     old = account.email
-    ended = db.session.execute(
+    ended = count_changed(
         update(EmailChange)
         .where(EmailChange.id == change.id, EmailChange.ended_at.is_(None))
         .values(ended_at=now, completed_at=now, old_email=old)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(ended, CursorResult)
-    if ended.rowcount != 1 or not account.may_sign_in:
+    if ended != 1 or not account.may_sign_in:
         raise ChangeUrlDead
     account.email = change.new_email
     try:

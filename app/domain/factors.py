@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import CursorResult, delete, exists, select, update
+from sqlalchemy import delete, exists, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
@@ -13,6 +13,7 @@ from ..models import Account, Passkey, TotpFactor
 from . import accounts, audit, limits, mail, recovery_codes, sealing, sessions, totp
 from .errors import Rejected
 from .inserts import insert
+from .writes import count_changed
 
 log = structlog.get_logger()
 
@@ -134,14 +135,12 @@ def prove(secret_key: str, account_id: int, typed: str, now: datetime) -> None:
     step = totp.matching_step(secret, typed, now) if secret else None
     if step is None:
         raise WrongCode
-    used = db.session.execute(
+    used = count_changed(
         update(TotpFactor)
         .where(TotpFactor.account_id == account_id, TotpFactor.last_step < step)
         .values(last_step=step)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(used, CursorResult)
-    if used.rowcount != 1:
+    if used != 1:
         raise CodeUsed
 
 
@@ -302,13 +301,7 @@ def reset(
 
 def _forget_app(account: Account) -> bool:
     recovery_codes.clear(account)
-    gone = db.session.execute(
-        delete(TotpFactor)
-        .where(TotpFactor.account_id == account.id)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(gone, CursorResult)
-    return gone.rowcount == 1
+    return count_changed(delete(TotpFactor).where(TotpFactor.account_id == account.id)) == 1
 
 
 def _tell(

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     Row,
     Select,
     and_,
@@ -27,6 +26,7 @@ from .clearing import delete_some
 from .errors import NotFound, Rejected
 from .paging import PER_PAGE, Page, paged, within
 from .provisioning import NewGateway
+from .writes import count_changed
 
 # half a mebibyte of rows; hashing them takes ten minutes
 MOST_ROWS = 5000
@@ -293,9 +293,7 @@ def _columns(row: NewGateway | None) -> dict[str, str]:
 
 def changed(statement: Any) -> bool:
     """Tell whether a statement changed its one row."""
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1
+    return count_changed(statement) == 1
 
 
 def _record(

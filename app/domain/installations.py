@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager
 
@@ -17,7 +17,7 @@ from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
 from .open_links import is_maintained
 from .paging import Page, paged
-from .provisional import DraftChanged
+from .writes import count_changed
 
 # how a list may be ordered, by what the page's address says
 ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
@@ -129,7 +129,7 @@ def use_up_sheet(sheet_id: int, account: Account, now: datetime) -> None:
     Raises:
         GatewayTaken: Somebody else used it up, or it was re-issued.
     """
-    used = db.session.execute(
+    used = count_changed(
         update(Sheet)
         .where(
             Sheet.id == sheet_id,
@@ -137,10 +137,8 @@ def use_up_sheet(sheet_id: int, account: Account, now: datetime) -> None:
             or_(Sheet.used_by_id.is_(None), Sheet.used_by_id == account.id),
         )
         .values(used_at=now, used_by_id=account.id)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(used, CursorResult)
-    if used.rowcount != 1:
+    if used != 1:
         raise GatewayTaken
 
 
@@ -164,9 +162,7 @@ def claim(
     """
     kept = {"account_id": account.id, "public_id": drafts.proved_gateway_id(draft)}
     if not drafts.complete(draft, kept, seen=seen, now=now):
-        if draft.completed_at:
-            return
-        raise DraftChanged
+        return
     sheet = sheets.get_standing(draft.sheet_id, account=account)
     use_up_sheet(sheet.id, account, now)
     installation = open_installation(
@@ -246,14 +242,12 @@ def close(
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )
-    closed = db.session.execute(
+    closed = count_changed(
         update(Installation)
         .where(Installation.id == installation.id, Installation.closed_at.is_(None))
         .values(closed_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(closed, CursorResult)
-    if closed.rowcount != 1:
+    if closed != 1:
         return False
     links.end_all(installation, actor_id=actor.id, network_address=network_address, now=now)
     return True
@@ -272,14 +266,11 @@ def erase_addresses(now: datetime, *, keep_days: int) -> int:
         )
         .limit(AT_ONCE)
     )
-    erased = db.session.execute(
+    return count_changed(
         update(Installation)
         .where(Installation.id.in_(old))
         .values(dict.fromkeys(PostalAddress.__annotations__, ""))
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(erased, CursorResult)
-    return erased.rowcount
 
 
 def _with_gateway() -> Select[Installation]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
@@ -14,6 +14,7 @@ from ..models import Account, Dealer, Installation, MaintenanceLink
 from . import audit, gateways, link_mails, linked, normalise
 from .errors import NotFound, Rejected
 from .open_links import is_open
+from .writes import count_changed
 
 # what limits count
 ACTION = "link-dealer"
@@ -194,14 +195,12 @@ def change(
     ends_at = mandate.ends_at(found.installation.zone, now)
     if (found.scope, found.ends_at) == (mandate.scope, ends_at):
         return
-    changed = db.session.execute(
+    changed = count_changed(
         update(MaintenanceLink)
         .where(MaintenanceLink.id == found.id, is_open(now))
         .values(scope=mandate.scope, ends_at=ends_at)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(changed, CursorResult)
-    if changed.rowcount != 1:
+    if changed != 1:
         raise NotFound
     link_mails.tell("link_changed", found, now, again=True)
     _record("link.changed", found, actor.id, network_address, now, scope=mandate.scope)
@@ -270,14 +269,12 @@ def _hold(installation: Installation) -> None:
     Raises:
         NotFound: It was closed meanwhile.
     """
-    held = db.session.execute(
+    held = count_changed(
         update(Installation)
         .where(Installation.id == installation.id, Installation.closed_at.is_(None))
         .values(closed_at=None)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(held, CursorResult)
-    if held.rowcount != 1:
+    if held != 1:
         raise NotFound
 
 

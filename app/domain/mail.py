@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, exists, func, literal_column, select, update
+from sqlalchemy import delete, exists, func, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..extensions import Model, db, wake_after_commit
 from ..models import Heartbeat, OutboxMail
 from .inserts import insert
+from .writes import count_changed
 
 BACK_OFF_MAX = timedelta(hours=1)
 ANSWER_LENGTH = 500
@@ -211,9 +212,7 @@ def _settle(mail_id: int, *conditions: ColumnElement[bool], **values: Any) -> bo
 
 
 def _count(statement: Any) -> bool:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1
+    return count_changed(statement) == 1
 
 
 def _insert_if_new(model: type[Model], **values: Any) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, literal_column, select, update
+from sqlalchemy import ColumnElement, Select, literal_column, select, update
 
 from ..extensions import Model, db
 from ..extensions import lazy_gettext as _
@@ -29,6 +29,7 @@ from ..models import (
 from . import audit, mail, normalise, tokens
 from .errors import NotFound, Rejected
 from .keyset import Key, Slice, sliced
+from .writes import count_changed
 
 # edges name the type without knowing tables
 Mail = OutboxMail
@@ -288,14 +289,12 @@ def _renew(
     model: type[Model], row_id: int, condition: ColumnElement[bool], expires_at: datetime
 ) -> None:
     table: Any = model
-    renewed = db.session.execute(
+    renewed = count_changed(
         update(model)
         .where(table.id == row_id, condition)
         .values(url_nonce=tokens.new_token(), expires_at=expires_at)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(renewed, CursorResult)
-    if renewed.rowcount != 1:
+    if renewed != 1:
         raise SubjectOver
 
 

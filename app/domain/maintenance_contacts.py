@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
@@ -12,6 +12,7 @@ from ..models import Account, Dealer, MaintenanceContact
 from . import audit, dealers, mail, tokens
 from .clearing import delete_some
 from .errors import NotFound, Rejected
+from .writes import count_changed
 
 PURPOSE = "maintenance-contact"
 # what limits count: mails to an address that did not ask for them
@@ -181,17 +182,15 @@ def confirm(contact: MaintenanceContact, *, network_address: str, now: datetime)
     """
     if contact.confirmed_at:
         return
-    confirmed = db.session.execute(
+    confirmed = count_changed(
         update(MaintenanceContact)
         .where(
             MaintenanceContact.id == contact.id,
             MaintenanceContact.url_nonce == contact.url_nonce,
         )
         .values(confirmed_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(confirmed, CursorResult)
-    if confirmed.rowcount != 1:
+    if confirmed != 1:
         raise ContactUrlDead
     _record("maintenance_contact.confirmed", None, contact, network_address, now)
 

@@ -7,7 +7,7 @@ from secrets import token_bytes
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
@@ -16,6 +16,7 @@ from ..models import Account, Passkey, PasskeyChallenge
 from . import accounts, audit, limits, mail
 from .clearing import delete_some
 from .errors import NotFound, Rejected
+from .writes import count_changed
 
 # what limits count
 ACTION = "passkey"
@@ -205,13 +206,10 @@ def remove(account: Account, passkey_id: int, *, network_address: str, now: date
     Raises:
         NotFound: There is none, or it is somebody else's, or it is gone already.
     """
-    gone = db.session.execute(
-        delete(Passkey)
-        .where(Passkey.id == passkey_id, Passkey.account_id == account.id)
-        .execution_options(synchronize_session=False)
+    gone = count_changed(
+        delete(Passkey).where(Passkey.id == passkey_id, Passkey.account_id == account.id)
     )
-    assert isinstance(gone, CursorResult)
-    if gone.rowcount != 1:
+    if gone != 1:
         raise NotFound
     _tell(account, "passkey_removed", passkey_id, network_address=network_address, now=now)
 
@@ -253,7 +251,7 @@ def prove(
     account = db.session.get(Account, owner_id, with_for_update=True, populate_existing=True)
     if account is None or not account.may_sign_in:
         raise PasskeyRefused(owner_id)
-    used = db.session.execute(
+    used = count_changed(
         update(Passkey)
         .where(
             Passkey.id == passkey.id,
@@ -261,10 +259,8 @@ def prove(
             Passkey.sign_count < sign_count if sign_count else Passkey.sign_count == 0,
         )
         .values(sign_count=sign_count, last_used_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(used, CursorResult)
-    if used.rowcount != 1:
+    if used != 1:
         raise PasskeyCloned(owner_id, passkey.id)
     return account
 
@@ -284,9 +280,8 @@ def use_challenge(challenge: bytes, purpose: str, account: Account | None, now: 
     In a transaction of its own: whatever the answer is worth, it is asked for once.
     """
     owner_id = account.id if account else None
-    used = db.session.execute(
-        delete(PasskeyChallenge)
-        .where(
+    used = count_changed(
+        delete(PasskeyChallenge).where(
             PasskeyChallenge.digest == _digest(challenge),
             PasskeyChallenge.purpose == purpose,
             PasskeyChallenge.account_id == owner_id
@@ -294,10 +289,8 @@ def use_challenge(challenge: bytes, purpose: str, account: Account | None, now: 
             else PasskeyChallenge.account_id.is_(None),
             PasskeyChallenge.expires_at > now,
         )
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(used, CursorResult)
-    return used.rowcount == 1
+    return used == 1
 
 
 def clear_old(now: datetime) -> int:

@@ -8,7 +8,7 @@ from re import search
 from typing import Literal
 from unicodedata import normalize
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from ..extensions import db, hasher
@@ -17,6 +17,7 @@ from ..models import Account, EmailChange, PasswordReset, Session
 from . import accounts, audit, limits, mail, sessions, tokens
 from .clearing import delete_some
 from .errors import Rejected
+from .writes import count_changed
 
 # what the signed URL is for
 PURPOSE = "password-reset"
@@ -254,14 +255,12 @@ def reset(
     account = found.account
     assert account is not None  # find_reset saw to it
     check(new, rule=rule)
-    used = db.session.execute(
+    used = count_changed(
         update(PasswordReset)
         .where(PasswordReset.id == found.id, PasswordReset.used_at.is_(None))
         .values(used_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(used, CursorResult)
-    if used.rowcount != 1:
+    if used != 1:
         raise ResetUrlDead
     # who reads the mail owns the account: guesses of others no longer make them wait
     limits.clear(sessions.ACTION, [accounts.limit_subject(account.email)])

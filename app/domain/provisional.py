@@ -4,16 +4,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import Account, Provisional, RegistrationDraft, TermsVersion
+from ..models import Account, Provisional
 from ..models.addresses import Person, PostalAddress
-from . import normalise, terms, tokens
+from . import normalise, tokens
 from .errors import Rejected
+from .writes import count_changed
 
 DELETED_AT_ONCE = 500
 
@@ -41,12 +42,6 @@ class Opened(NamedTuple, Generic[Row]):
     registration: Row | None
 
 
-class DraftChanged(Rejected):
-    """Say that the draft is not what the confirmation page showed: another tab wrote to it."""
-
-    message = _("別の画面で入力内容が変わりました。お手数ですが、もう一度ご確認ください。")
-
-
 class PhoneMismatch(Rejected):
     """Refuse a phone number that is not the one given at registration."""
 
@@ -64,18 +59,6 @@ class AddressTaken(Rejected):
     """Refuse a mail address that is somebody's user ID by now."""
 
     message = _("このメールアドレスは、すでにユーザIDとして登録されています。")
-
-
-def agreed_version(draft: RegistrationDraft, kind: str, now: datetime) -> TermsVersion:
-    """Return the terms in force, which the draft agreed to.
-
-    Raises:
-        TermsChanged: Newer terms came into force since they were agreed to.
-    """
-    version = terms.current(kind, now)
-    if draft.terms_version_id != version.id:
-        raise terms.TermsChanged
-    return version
 
 
 def address_is_taken(model: type[Provisional]) -> ColumnElement[bool]:
@@ -221,14 +204,8 @@ def clear_old(
         )
         .limit(DELETED_AT_ONCE)
     ).all()
-    for naming in (consents, model.id):
-        deleted = db.session.execute(
-            delete(naming.class_)
-            .where(naming.in_(old))
-            .execution_options(synchronize_session=False)
-        )
-    assert isinstance(deleted, CursorResult)
-    return deleted.rowcount
+    count_changed(delete(consents.class_).where(consents.in_(old)))
+    return count_changed(delete(model).where(model.id.in_(old)))
 
 
 def columns(mixin: type) -> tuple[str, ...]:
@@ -248,7 +225,5 @@ def _is_the_same(registration: Provisional) -> tuple[ColumnElement[bool], ...]:
 
 
 def _one_row(statement: Any) -> None:
-    changed = db.session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(changed, CursorResult)
-    if changed.rowcount != 1:
+    if count_changed(statement) != 1:
         raise NotOpen

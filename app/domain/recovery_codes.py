@@ -3,13 +3,14 @@
 from datetime import datetime
 from secrets import choice
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, RecoveryCode
 from .errors import Rejected
 from .sheet_passwords import ALPHABET, grouped, normalised
+from .writes import count_changed
 
 # a code's first character says which of the ten it is
 MARKS = ALPHABET[:10]
@@ -71,14 +72,12 @@ def use_up(code: RecoveryCode, now: datetime) -> int:
     Raises:
         WrongRecoveryCode: Of two at once, the other one won.
     """
-    used = db.session.execute(
+    used = count_changed(
         update(RecoveryCode)
         .where(RecoveryCode.id == code.id, RecoveryCode.used_at.is_(None))
         .values(used_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(used, CursorResult)
-    if used.rowcount != 1:
+    if used != 1:
         raise WrongRecoveryCode
     return count_left(code.account_id)
 

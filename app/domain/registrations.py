@@ -61,10 +61,8 @@ def register(
         TransferRefused: The certificate is good no longer.
     """
     if not drafts.complete(draft, {"email": entry.email}, seen=seen, now=now):
-        if draft.completed_at:
-            return
-        raise provisional.DraftChanged
-    version = provisional.agreed_version(draft, TERMS_KIND, now)
+        return
+    version = terms.agreed(TERMS_KIND, draft.terms_version_id, now)
     gateway_id = _gateway_of_proof(draft, now)
     account_id = db.session.scalar(select(Account.id).where(Account.email == entry.email))
     claims = account_id is None

@@ -13,7 +13,7 @@ from typing import Any
 
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
-from sqlalchemy import CursorResult, Select, delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -21,6 +21,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Gateway, SealedSheet, Sheet
 from .clearing import delete_some
 from .errors import Rejected
+from .writes import count_changed
 
 
 class KeyLost(Rejected):
@@ -139,14 +140,12 @@ def confirm(sheets: Ids, now: datetime) -> None:
     waiting = select(SealedSheet.sheet_id).where(
         SealedSheet.sheet_id.in_(sheets), SealedSheet.until > now
     )
-    printed = db.session.execute(
+    printed = count_changed(
         update(Sheet)
         .where(Sheet.id.in_(waiting), Sheet.revoked_at.is_(None))
         .values(printed_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(printed, CursorResult)
-    if not printed.rowcount:
+    if not printed:
         raise SheetsGone
     erase(sheets)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from re import compile as regex
 
-from sqlalchemy import ColumnElement, CursorResult, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.util import identity_key
 
@@ -15,6 +15,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Account, Consent, TermsVersion
 from . import audit, texts
 from .errors import NotFound, Rejected
+from .writes import count_changed
 
 # service-1.ja.md: kind, version
 FILE = regex(r"(?P<kind>[a-z]+)-(?P<version>[0-9][0-9.]*)\.ja\.md")
@@ -86,6 +87,19 @@ def current(kind: str, now: datetime) -> TermsVersion:
     return found
 
 
+def agreed(kind: str, version_id: int | None, now: datetime) -> TermsVersion:
+    """Return the version in force, which is the one that was agreed to.
+
+    Raises:
+        NothingPublished: There is none.
+        TermsChanged: Newer terms came into force since they were agreed to.
+    """
+    version = current(kind, now)
+    if version.id != version_id:
+        raise TermsChanged
+    return version
+
+
 def body(version: TermsVersion, language: str) -> str:
     """Return the text of a version in a language, as Markdown."""
     return version.body_en if language == "en" else version.body_ja
@@ -125,9 +139,7 @@ def agree_again(account: Account, version_id: int, *, network_address: str, now:
         NotFound: There are no terms for its role.
         TermsChanged: `version_id` is not the one in force.
     """
-    version = current(kind_for(account), now)
-    if version.id != version_id:
-        raise TermsChanged
+    version = agreed(kind_for(account), version_id, now)
     # of two tabs at once, one writes
     if _stand_at(version, account.id):
         db.session.add(
@@ -143,7 +155,7 @@ def agree_again(account: Account, version_id: int, *, network_address: str, now:
 def _stand_at(version: TermsVersion, account_id: int) -> bool:
     """Note the version with the account, if it is its role's; tell whether that was news."""
     roles = [role for role, kind in KIND_OF_ROLE.items() if kind == version.kind]
-    changed = db.session.execute(
+    changed = count_changed(
         update(Account)
         .where(
             Account.id == account_id,
@@ -151,13 +163,11 @@ def _stand_at(version: TermsVersion, account_id: int) -> bool:
             or_(Account.agreed_terms_id.is_(None), Account.agreed_terms_id != version.id),
         )
         .values(agreed_terms_id=version.id)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(changed, CursorResult)
     held = db.session().identity_map.get(identity_key(Account, account_id))
     if held is not None:
         db.session.expire(held, ["agreed_terms_id"])
-    return changed.rowcount == 1
+    return changed == 1
 
 
 def kind_for(account: Account) -> str:
@@ -320,7 +330,7 @@ def withdraw(
         InForce: It is in force, was, or is withdrawn already.
     """
     get(version_id)
-    withdrawn = db.session.execute(
+    withdrawn = count_changed(
         update(TermsVersion)
         .where(
             TermsVersion.id == version_id,
@@ -328,10 +338,8 @@ def withdraw(
             TermsVersion.withdrawn_at.is_(None),
         )
         .values(withdrawn_at=now)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(withdrawn, CursorResult)
-    if withdrawn.rowcount != 1:
+    if withdrawn != 1:
         raise InForce
     _record("terms.withdrawn", version_id, actor, network_address, now, reason=reason)
 

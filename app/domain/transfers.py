@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -11,7 +11,7 @@ from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet, T
 from . import drafts, gateways, installations, mail, normalise, summaries, tokens, transfer_codes
 from .errors import NotFound, Rejected
 from .installations import Site
-from .provisional import DraftChanged
+from .writes import count_changed
 
 # edges name the type without knowing tables
 Certificate = Transfer
@@ -182,9 +182,7 @@ def claim(
     """
     kept = {"account_id": account.id, "public_id": drafts.proved_gateway_id(draft)}
     if not drafts.complete(draft, kept, seen=seen, now=now):
-        if draft.completed_at:
-            return
-        raise DraftChanged
+        return
     assert draft.transfer_id is not None
     installation = take_over(
         account, draft.transfer_id, site, network_address=network_address, now=now
@@ -295,28 +293,19 @@ def _good(found: Select[Transfer], account: Account | None, now: datetime) -> Tr
 
 def _claimed(transfer: Transfer, account: Account, now: datetime) -> None:
     """Let the certificate be used up by an account; of two at once, one."""
-    claimed = db.session.execute(
+    claimed = count_changed(
         update(Transfer)
         .where(Transfer.id == transfer.id, _standing(), Transfer.expires_at > now)
         .values(claimed_at=now, claimed_by_id=account.id)
-        .execution_options(synchronize_session=False)
     )
-    assert isinstance(claimed, CursorResult)
-    if claimed.rowcount != 1:
+    if claimed != 1:
         # somebody was faster: the row, read again, says what they did
         _good(_certificates().where(Transfer.id == transfer.id), account, now)
         raise TransferUsed
 
 
 def _revoke(*which: ColumnElement[bool], now: datetime) -> int:
-    revoked = db.session.execute(
-        update(Transfer)
-        .where(*which, _standing())
-        .values(revoked_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(revoked, CursorResult)
-    return revoked.rowcount
+    return count_changed(update(Transfer).where(*which, _standing()).values(revoked_at=now))
 
 
 def _tell(template: str, transfer: Transfer, seller: Account, now: datetime) -> None:

@@ -9,7 +9,7 @@ from .. import clock
 from ..config import Settings
 from ..domain import (
     closing,
-    dealer_people,
+    dealer_invitations,
     dealer_registrations,
     dealers,
     drafts,
@@ -56,7 +56,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: drafts.clear_old(now, keep_hours=settings.draft_keep_hours)
     yield lambda: registrations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: dealer_registrations.clear_old(now, keep_days=settings.registration_keep_days)
-    yield lambda: dealer_people.clear_old(now, keep_days=settings.registration_keep_days)
+    yield lambda: dealer_invitations.clear_old(now, keep_days=settings.registration_keep_days)
     yield lambda: maintenance_contacts.clear_old(now)
     yield lambda: maintenance_contacts.clear_closed(now, keep_days=settings.erase_after_days)
     yield lambda: installations.erase_addresses(now, keep_days=settings.erase_after_days)

@@ -3,7 +3,7 @@
 from .accounts import Account
 from .audit import AuditEntry
 from .campaigns import Campaign
-from .dealer_people import DealerInvitation, MaintenanceContact
+from .dealer_invitations import DealerInvitation
 from .dealers import Dealer, DealerRegistration
 from .email_changes import EmailChange
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
@@ -14,6 +14,7 @@ from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
 from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
+from .maintenance_contacts import MaintenanceContact
 from .passwords import PasswordReset
 from .provisional import Provisional
 from .readings import Latest, PollState, Reading

@@ -1,4 +1,4 @@
-"""A dealer's people: invited, made administrators and removed by administrators only."""
+"""A dealer's people: made administrators and removed by administrators only; its own data."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,23 +8,24 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain import dealer_people, passwords, provisional, terms, tokens
-from app.domain.dealer_people import (
-    AddressNotProved,
-    DealerDetails,
-    Invited,
-    Oneself,
+from app.domain import (
+    dealer_invitations,
+    dealer_people,
+    dealers,
+    tokens,
 )
+from app.domain.dealer_invitations import Invited
+from app.domain.dealer_people import Oneself
+from app.domain.dealers import AddressNotProved, DealerDetails
 from app.domain.errors import NotFound
 from app.domain.provisional import Standing
 from app.extensions import db
-from app.models import Account, AuditEntry, Consent, Dealer, DealerInvitation, OutboxMail
+from app.models import Account, AuditEntry, Dealer, DealerInvitation, OutboxMail
 from app.transaction import transaction
 from tests.factories import (
     LONG_AGO,
     CustomerFactory,
     DealerFactory,
-    DealerInvitationFactory,
     DealerPersonFactory,
     MaintenanceContactFactory,
     OperatorFactory,
@@ -33,7 +34,10 @@ from tests.factories import (
 from tests.racing import race
 
 NOW = LONG_AGO + timedelta(days=1)
+
 SECRET = "a secret for tests"
+
+
 WHO = Invited("鈴木", "一郎", "スズキ", "イチロウ", "ichiro@example.org")
 
 
@@ -62,7 +66,7 @@ def account(account_id: int) -> Account:
 
 def invite(actor_id: int, who: Invited = WHO) -> None:
     with transaction():
-        dealer_people.invite(
+        dealer_invitations.invite(
             account(actor_id),
             who,
             language="ja",
@@ -81,24 +85,7 @@ def latest() -> DealerInvitation:
 
 def standing(invitation: DealerInvitation, now: Any = NOW) -> Standing:
     signed = tokens.sign(SECRET, "dealer-invitation", invitation.id, invitation.url_nonce)
-    return dealer_people.load(SECRET, signed, now).standing
-
-
-def complete(invitation_id: int, **changes: Any) -> int:
-    with transaction():
-        given: dict[str, Any] = {
-            "password": "Komorebi7",
-            "phone": "03-1234-5678",
-            "agreed_version_id": terms.current("dealer", NOW).id,
-            "agreed_at": NOW,
-            "agreed_from": "198.51.100.6",
-            "language": "ja",
-            "rule": "manual",
-            "network_address": "198.51.100.7",
-            "now": NOW,
-        }
-        invitation = db.session.get_one(DealerInvitation, invitation_id)
-        return dealer_people.complete(invitation, **{**given, **changes}).id
+    return dealer_invitations.load(SECRET, signed, now).standing
 
 
 def remove(actor_id: int, account_id: int) -> None:
@@ -115,100 +102,6 @@ def let_administer(actor_id: int, account_id: int, allowed: bool) -> None:
 
 def mails() -> list[str]:
     return list(db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)))
-
-
-def test_who_is_invited_becomes_a_person_of_the_dealer(app: Flask, admin_id: int) -> None:
-    with app.app_context():
-        invite(admin_id)
-        assert mails() == ["dealer_invitation"]
-        assert standing(latest()) is Standing.OPEN
-        ichiro = account(complete(latest().id))
-        assert (ichiro.role, ichiro.dealer_id) == ("dealer", account(admin_id).dealer_id)
-        assert not ichiro.is_dealer_admin
-        assert ichiro.city == "京都市下京区"
-        assert [one.account_id for one in db.session.scalars(select(Consent))] == [ichiro.id]
-        assert standing(latest()) is Standing.USED
-        assert dealer_people.list_invitations(account(admin_id)) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "refusal"),
-    [
-        ({"phone": "03-9999-9999"}, provisional.PhoneMismatch),
-        ({"password": "short"}, passwords.WeakPassword),
-        ({"password": "Password1"}, passwords.CommonPassword),
-        ({"agreed_version_id": 99}, terms.TermsChanged),
-        ({"now": NOW + timedelta(days=8)}, provisional.NotOpen),
-    ],
-)
-def test_what_will_not_do_makes_no_account(
-    app: Flask, admin_id: int, changes: dict[str, Any], refusal: type[Exception]
-) -> None:
-    with app.app_context():
-        invite(admin_id)
-        with pytest.raises(refusal):
-            complete(latest().id, **changes)
-        assert db.session.scalar(select(Account.id).where(Account.email == WHO.email)) is None
-
-
-def test_a_known_address_shows_nothing_to_who_invites(app: Flask, admin_id: int) -> None:
-    with app.app_context():
-        with transaction():
-            CustomerFactory(email=WHO.email)
-        invite(admin_id)
-        assert mails() == ["dealer_known_address"]
-        # the list shows it like any other
-        assert [one.email for one in dealer_people.list_invitations(account(admin_id))] == [
-            WHO.email
-        ]
-        assert standing(latest()) is Standing.SUPERSEDED
-
-
-def test_a_second_invitation_ends_the_first_and_withdrawing_ends_the_second(
-    app: Flask, admin_id: int
-) -> None:
-    with app.app_context():
-        invite(admin_id)
-        first = latest()
-        invite(admin_id)
-        assert standing(first) is Standing.SUPERSEDED
-        second = latest()
-        with transaction():
-            dealer_people.withdraw(account(admin_id), second.id, network_address="", now=NOW)
-        assert standing(second) is Standing.SUPERSEDED
-        with pytest.raises(provisional.NotOpen):
-            complete(second.id)
-        assert dealer_people.list_invitations(account(admin_id)) == []
-
-
-def test_a_url_that_ran_out_is_renewed_once(app: Flask, admin_id: int) -> None:
-    late = NOW + timedelta(days=8)
-    with app.app_context():
-        invite(admin_id)
-        assert standing(latest(), late) is Standing.EXPIRED
-        with transaction():
-            dealer_people.resend(latest(), now=late, url_days=7)
-        assert mails() == ["dealer_invitation"] * 2
-        assert standing(latest(), late) is Standing.OPEN
-        with pytest.raises(provisional.NotOpen), transaction():
-            dealer_people.resend(latest(), now=late, url_days=7)
-
-
-def test_a_closed_dealer_takes_nobody_in(app: Flask, admin_id: int, dealer_id: int) -> None:
-    with app.app_context():
-        invite(admin_id)
-        with transaction():
-            db.session.get_one(Dealer, dealer_id).closed_at = NOW
-        assert standing(latest()) is Standing.SUPERSEDED
-        with pytest.raises(provisional.NotOpen):
-            complete(latest().id)
-
-
-def test_of_two_who_take_the_same_address_one_wins(app: Flask, admin_id: int) -> None:
-    with app.app_context(), transaction():
-        first, second = (DealerInvitationFactory(email=WHO.email, created_at=NOW).id for _ in "12")
-    outcomes = race(app, lambda: complete(first), lambda: complete(second))
-    assert outcomes.count(provisional.AddressTaken) == 1
 
 
 def test_only_administrators_invite_remove_and_promote(
@@ -230,14 +123,14 @@ def test_only_administrators_invite_remove_and_promote(
             with pytest.raises(NotFound):
                 let_administer(actor_id, admin_id, False)
             with pytest.raises(NotFound), transaction():
-                dealer_people.withdraw(actor, latest().id, network_address="", now=NOW)
+                dealer_invitations.withdraw(actor, latest().id, network_address="", now=NOW)
         for actor_id in (plain, *strangers[:2]):
             with pytest.raises(NotFound):
                 invite(actor_id)
             with pytest.raises(NotFound):
-                dealer_people.list_invitations(account(actor_id))
+                dealer_invitations.list_invitations(account(actor_id))
             with pytest.raises(NotFound):
-                dealer_people.proved_addresses(account(actor_id))
+                dealers.proved_addresses(account(actor_id))
         assert account(admin_id).closed_at is None
         assert standing(latest()) is Standing.OPEN
 
@@ -309,7 +202,7 @@ DETAILS = DealerDetails(
 
 def edit(actor_id: int, details: DealerDetails = DETAILS) -> None:
     with transaction():
-        dealer_people.edit(account(actor_id), details, network_address="", now=NOW)
+        dealers.edit(account(actor_id), details, network_address="", now=NOW)
 
 
 def test_a_dealers_data_change_with_a_line_in_the_log(
@@ -341,23 +234,3 @@ def test_mails_for_the_dealer_go_to_proved_addresses_only(
         for email in ("b@example.org", "stranger@example.org"):
             with pytest.raises(AddressNotProved):
                 edit(admin_id, replace(DETAILS, email=email))
-
-
-def test_old_invitations_are_erased(app: Flask, admin_id: int) -> None:
-    with app.app_context():
-        invite(admin_id)
-        for days, erased in ((36, 0), (38, 1), (38, 0)):
-            with transaction():
-                assert dealer_people.clear_old(NOW + timedelta(days=days), keep_days=30) == erased
-
-
-def test_an_invitation_to_somebodys_address_is_erased_no_earlier_than_others(
-    app: Flask, admin_id: int
-) -> None:
-    with app.app_context(), transaction():
-        known = CustomerFactory().email
-    with app.app_context():
-        invite(admin_id, replace(WHO, email=known))
-        for days, erased in ((36, 0), (38, 1)):
-            with transaction():
-                assert dealer_people.clear_old(NOW + timedelta(days=days), keep_days=30) == erased

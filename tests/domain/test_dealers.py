@@ -200,7 +200,7 @@ def test_a_url_says_what_became_of_it(app: Flask, version_id: int) -> None:
 
 def test_a_draft_is_registered_once_and_as_it_was_seen(app: Flask) -> None:
     with app.app_context():
-        with pytest.raises(provisional.DraftChanged):
+        with pytest.raises(drafts.DraftChanged):
             register(seen=NOW - timedelta(seconds=1))
         assert count(DealerRegistration) == count(OutboxMail) == 0
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.domain import drafts, provisional, registrations, sheets, terms
+from app.domain import drafts, registrations, sheets, terms
 from app.domain.registrations import Entry
 from app.extensions import db
 from app.models import Consent, OutboxMail, Registration, RegistrationDraft, Sheet, TermsVersion
@@ -192,7 +192,7 @@ def test_what_another_tab_changed_is_shown_again_before_it_is_registered(ready: 
     with ready.app_context(), transaction():
         draft = db.session.get_one(RegistrationDraft, draft_id)
         drafts.save(draft, {"family_name": "別"}, NOW + timedelta(seconds=1))
-    with pytest.raises(provisional.DraftChanged):
+    with pytest.raises(drafts.DraftChanged):
         register(ready, draft_id)
     assert rows(ready, Registration) == 0
     with ready.app_context():

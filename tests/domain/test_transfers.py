@@ -10,9 +10,9 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.domain import closing, drafts, gateways, installations, live, sheets, transfers
+from app.domain.drafts import DraftChanged
 from app.domain.errors import NotFound, Rejected
 from app.domain.installations import Site
-from app.domain.provisional import DraftChanged
 from app.domain.sheets import SheetRefused
 from app.domain.transfers import (
     OwnGateway,

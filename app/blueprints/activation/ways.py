@@ -10,7 +10,7 @@ from ... import clock
 from ...domain import (
     activation,
     dealer_activation,
-    dealer_people,
+    dealer_invitations,
     dealer_registrations,
     registrations,
 )
@@ -46,7 +46,7 @@ DEALER = Way(
 COLLEAGUE = Way(
     "colleague",
     dealer_registrations.TERMS_KIND,
-    dealer_people,
+    dealer_invitations,
     done="dealers.joined",
     done_key="activated_colleague",
 )

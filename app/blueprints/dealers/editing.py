@@ -8,8 +8,8 @@ from flask_login import current_user, login_required
 from wtforms import FormField, SelectField
 
 from ... import clock
-from ...domain import dealer_people, normalise
-from ...domain.dealer_people import DealerDetails
+from ...domain import dealers, normalise
+from ...domain.dealers import DealerDetails
 from ...domain.errors import Rejected
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
@@ -41,7 +41,7 @@ class EditForm(Form):
 
     def to_details(self) -> DealerDetails:
         """Return the checked data as tables keep it."""
-        own = {name: self.typed(name) for name in dealer_people.DETAILS if name not in ADDRESS}
+        own = {name: self.typed(name) for name in dealers.DETAILS if name not in ADDRESS}
         return DealerDetails(
             **own | {"phone": normalise.phone_e164(own["phone"]) or ""}, **self.address.to_columns()
         )
@@ -51,11 +51,11 @@ class EditForm(Form):
 @login_required
 def edit() -> ResponseReturnValue:
     """Change the dealer's own data."""
-    dealer = dealer_people.administered(current_user)
-    own: dict[str, Any] = {name: getattr(dealer, name) for name in dealer_people.DETAILS}
+    dealer = dealers.administered(current_user)
+    own: dict[str, Any] = {name: getattr(dealer, name) for name in dealers.DETAILS}
     own["phone"] = normalise.phone(own["phone"])
     form = EditForm(data=own | {"home": {name: own[name] for name in ADDRESS}})
-    form["email"].choices = [(one, one) for one in dealer_people.proved_addresses(current_user)]
+    form["email"].choices = [(one, one) for one in dealers.proved_addresses(current_user)]
     if request.method != "POST":
         return render_template("dealers/edit.html", form=form)
     if "lookup" in request.form:
@@ -64,7 +64,7 @@ def edit() -> ResponseReturnValue:
         return render_template("dealers/edit.html", form=form), 422
     try:
         with transaction():
-            dealer_people.edit(
+            dealers.edit(
                 current_user,
                 form.to_details(),
                 network_address=client_address(),

@@ -8,8 +8,9 @@ from flask_babel import get_locale
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import dealer_people, dealers, normalise
-from ...domain.dealer_people import Invited, Oneself
+from ...domain import dealer_invitations, dealer_people, dealers, normalise
+from ...domain.dealer_invitations import Invited
+from ...domain.dealer_people import Oneself
 from ...domain.limits import TooManyFailures
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
@@ -75,7 +76,7 @@ def found() -> dict[str, Any]:
 @login_required
 def invite() -> ResponseReturnValue:
     """Invite somebody by mail."""
-    dealer_people.administered(current_user)
+    dealers.administered(current_user)
     form = InvitationForm()
     if request.method != "POST":
         return render_template("dealers/invite.html", form=form)
@@ -85,7 +86,7 @@ def invite() -> ResponseReturnValue:
     try:
         spend_mail(invited.email)
         with transaction():
-            dealer_people.invite(
+            dealer_invitations.invite(
                 current_user,
                 invited,
                 language=str(get_locale()),
@@ -105,7 +106,7 @@ def invite() -> ResponseReturnValue:
 def withdraw_invitation(invitation_id: int) -> ResponseReturnValue:
     """Let the URL of an invitation die."""
     with transaction():
-        dealer_people.withdraw(
+        dealer_invitations.withdraw(
             current_user, invitation_id, network_address=client_address(), now=clock.now()
         )
     flash(_("招待を取り消しました。"), "success")
@@ -156,7 +157,7 @@ def show_people() -> str:
     return render_template(
         "dealers/people.html",
         dealer=dealers.of(current_user),
-        invitations=dealer_people.list_invitations(current_user) if is_admin else [],
+        invitations=dealer_invitations.list_invitations(current_user) if is_admin else [],
         now=clock.now(),
         **found(),
     )

@@ -7,7 +7,7 @@ from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import dealer_registrations, drafts, limits, provisional, terms, texts
+from ...domain import dealer_registrations, drafts, limits, terms, texts
 from ...domain.dealer_registrations import TERMS_KIND
 from ...transaction import transaction
 from .. import errors
@@ -157,7 +157,7 @@ def register() -> Answer:
         return _elsewhere(draft)
     try:
         _register(draft, form)
-    except (provisional.DraftChanged, limits.TooManyFailures) as refusal:
+    except (drafts.DraftChanged, limits.TooManyFailures) as refusal:
         draft, form = _complete_draft()
         if draft is None or form is None:
             return _elsewhere(draft)

@@ -13,7 +13,6 @@ from ...domain import (
     gateways,
     installations,
     limits,
-    provisional,
     sheets,
     transfers,
 )
@@ -102,7 +101,7 @@ def submit_confirm() -> ResponseReturnValue:
         return ask_again(draft, sheets.SheetLapsed())
     except transfers.TransferRefused as refusal:
         return ask_for_certificate(draft, refusal)
-    except provisional.DraftChanged as refusal:
+    except drafts.DraftChanged as refusal:
         return show_confirmation(draft, form, refusal) if draft.gateway else elsewhere(draft)
     return redirect(url_for("gateways.add_done"), code=303)
 

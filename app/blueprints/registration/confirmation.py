@@ -5,7 +5,7 @@ from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import drafts, limits, provisional, registrations, sheets, terms, transfers
+from ...domain import drafts, limits, registrations, sheets, terms, transfers
 from ...domain.errors import Rejected
 from ...extensions import network_address
 from ...transaction import transaction
@@ -51,7 +51,7 @@ def register() -> Answer:
         return _elsewhere(draft)
     try:
         _register(draft, form)
-    except (provisional.DraftChanged, limits.TooManyFailures) as refusal:
+    except (drafts.DraftChanged, limits.TooManyFailures) as refusal:
         draft, form = _complete_draft()
         if draft is None or form is None:
             return _elsewhere(draft)

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from ... import clock
-from ...domain import drafts, limits, provisional
+from ...domain import drafts, limits
 from ...domain.errors import Rejected
 from ...domain.terms import Version
 from ...transaction import transaction
@@ -104,9 +104,9 @@ def seen() -> datetime:
     try:
         shown = datetime.fromisoformat(request.form.get("seen", ""))
     except ValueError as error:
-        raise provisional.DraftChanged from error
+        raise drafts.DraftChanged from error
     if shown.tzinfo is None:
-        raise provisional.DraftChanged
+        raise drafts.DraftChanged
     return shown
 
 

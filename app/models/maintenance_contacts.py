@@ -1,4 +1,4 @@
-"""A dealer's people beside its first: whom it invited, and who is mailed when a system fails."""
+"""Whom a dealer lets be mailed when a system fails (保守担当者)."""
 
 from datetime import datetime
 
@@ -6,27 +6,11 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
-from .addresses import Person
 from .dealers import Dealer
-from .provisional import Provisional
-
-
-class DealerInvitation(Provisional, Person, Model):
-    """An invitation to sign in as a dealer's person; `phone` is the dealer's, to be proved by."""
-
-    __tablename__ = "dealer_invitations"
-
-    dealer_id: Mapped[int] = mapped_column(ForeignKey("dealers.id"), index=True)
-    invited_by_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
-    # by an administrator; a superseded one that was not is still shown as waiting: whoever invited
-    # does not learn that the address is somebody's account already
-    withdrawn_at: Mapped[datetime | None]
-
-    dealer: Mapped[Dealer] = relationship()
 
 
 class MaintenanceContact(Model):
-    """保守担当者: a mail address that is told of failures, once its reader has agreed."""
+    """A mail address that is told of failures, once its reader has agreed."""
 
     __tablename__ = "maintenance_contacts"
     __table_args__ = (
