@@ -299,25 +299,22 @@ class Visitor:
             ".filter(one => one.effect.getTiming().iterations !== Infinity)"
             ".map(one => one.finished))"
         )
-        if not self.is_known():
+        mark = self.mark()
+        if not mark.exists():
             told = broken_rules(self.page)
             assert told == [], f"{self.page.url}\n" + "\n".join(told)
+            mark.touch()
         wide = self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         assert not wide, f"{self.page.url} scrolls sideways"
 
-    def is_known(self) -> bool:
-        """Tell whether a journey of this run has looked at a page just like this one.
+    def mark(self) -> Path:
+        """Return the file that says that a journey of this run found a page just like this sound.
 
         Like it in all that the rules see: the same elements with the same attributes but for
         addresses and values, on a screen of the same width. To look at one takes a second.
         """
         skeleton: str = self.page.evaluate(SKELETON)
-        mark = self.demo.data_dir / f"looked-{sha256(skeleton.encode()).hexdigest()}"
-        try:
-            mark.touch(exist_ok=False)
-        except FileExistsError:
-            return True
-        return False
+        return self.demo.data_dir / f"sound-{sha256(skeleton.encode()).hexdigest()}"
 
     def assert_quiet(self) -> None:
         """Assert that the browser wrote no error and no CSP report."""
