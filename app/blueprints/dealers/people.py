@@ -8,12 +8,13 @@ from flask_babel import get_locale
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import dealer_invitations, dealer_people, dealers, normalise
+from ...domain import dealer_invitations, dealer_people, dealers
 from ...domain.dealer_invitations import Invited
 from ...domain.dealer_people import Oneself
 from ...domain.limits import TooManyFailures
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
+from .. import listing
 from ..activation.ways import COLLEAGUE
 from ..context import settings
 from ..fields import show_rejection
@@ -64,11 +65,8 @@ def people_rows() -> ResponseReturnValue:
 
 def found() -> dict[str, Any]:
     """Return the page of people that was asked for, and what was asked."""
-    words = normalise.line(request.args.get("q", ""))[:100]
-    sort = request.args.get("sort", "")
-    sort = sort if sort in dealer_people.ORDERS else ""
-    page = request.args.get("page", 1, type=int)
-    shown = dealer_people.list_people(current_user, words, order=sort, page=page)
+    words, sort = listing.words(), listing.sort(dealer_people.ORDERS)
+    shown = dealer_people.list_people(current_user, words, order=sort, page=listing.page())
     return {"shown": shown, "q": words, "sort": sort}
 
 

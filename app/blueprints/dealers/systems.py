@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import linked, links, live, normalise, systems
+from ...domain import linked, links, live, systems
 from ...domain.live import RANKS
 from ...domain.people import PREFECTURES
 from ...domain.systems import Asked
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
+from .. import listing
 from ..context import settings
 from ..signin.limited import client_address
 from .looking import open_link
@@ -57,7 +58,7 @@ def asked() -> Asked:
     """Return what the page's address asks for; what makes no sense asks for nothing."""
     state, prefecture = request.args.get("state", ""), request.args.get("prefecture", "")
     return Asked(
-        words=normalise.line(request.args.get("q", ""))[:100],
+        words=listing.words(),
         state=state if state in STATES else "",
         prefecture=prefecture if prefecture in PREFECTURES else "",
     )
@@ -67,7 +68,7 @@ def page_asked() -> dict[str, Any]:
     """Return the page of systems that was asked for, and what was asked."""
     now, chosen = clock.now(), asked()
     found = systems.find(current_user, chosen, now)
-    page = request.args.get("page", 1, type=int)
+    page = listing.page()
     filters = {"q": chosen.words, "state": chosen.state, "prefecture": chosen.prefecture}
     return {
         "shown": systems.show(current_user, found, now, zone=settings().site_zone, page=page),

@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, installations, linked, looks, normalise, transfers
+from ...domain import gateways, installations, linked, looks, transfers
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
+from .. import listing
 from ..postal import look_up
 from ..signin.limited import client_address
 from . import GATEWAY, bp
@@ -36,11 +37,8 @@ def rows() -> ResponseReturnValue:
 
 def found() -> dict[str, Any]:
     """Return the page of gateways that was asked for, and what was asked."""
-    words = normalise.line(request.args.get("q", ""))[:100]
-    sort = request.args.get("sort", "")
-    sort = sort if sort in installations.ORDERS else ""
-    page = request.args.get("page", 1, type=int)
-    shown = installations.search(current_user, words, order=sort or "site", page=page)
+    words, sort = listing.words(), listing.sort(installations.ORDERS)
+    shown = installations.search(current_user, words, order=sort or "site", page=listing.page())
     return {"shown": shown, "q": words, "sort": sort}
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import installations, linked, normalise
+from ...domain import installations, linked
+from .. import listing
 from . import bp
 
 
@@ -57,20 +58,13 @@ def rows(way: str) -> ResponseReturnValue:
 def found(way: str) -> dict[str, Any]:
     """Return the page of gateways that was asked for, and what was asked."""
     now = clock.now()
-    words = typed()
-    sort = request.args.get("sort", "")
-    sort = sort if sort in installations.ORDERS else ""
+    words, sort = listing.words(), listing.sort(installations.ORDERS)
     shown = installations.search(
         current_user,
         words,
         order=sort or "site",
-        page=request.args.get("page", 1, type=int),
+        page=listing.page(),
         maintained_at=now if way == "unlink" else None,
     )
     dealers = linked.count_open([one.id for one in shown.rows], now)
     return {"way": way, "shown": shown, "dealers": dealers, "q": words, "sort": sort}
-
-
-def typed() -> str:
-    """Return the words that are searched for."""
-    return normalise.line(request.args.get("q", ""))[:100]

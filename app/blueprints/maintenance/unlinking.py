@@ -9,9 +9,9 @@ from flask_login import current_user, login_required
 from ... import clock
 from ...domain import gateways, linked, links
 from ...transaction import transaction
+from .. import listing
 from ..signin.limited import client_address
 from . import DEALER, GATEWAY, bp
-from .searching import typed
 
 
 @bp.get(f"/unlink/{GATEWAY}")
@@ -34,7 +34,7 @@ def dealer_rows(gateway_id: str) -> ResponseReturnValue:
 def found(gateway_id: str) -> dict[str, Any]:
     """Return the dealers that were asked for, and what was asked."""
     installation = gateways.get_owned(current_user, gateway_id)
-    words = typed()
+    words = listing.words()
     present = linked.list_open(installation, clock.now())
     return {
         "installation": installation,

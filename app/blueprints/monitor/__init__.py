@@ -5,10 +5,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, live, normalise, people
+from ...domain import gateways, live, people
 from ...domain.errors import NotFound
 from ...domain.live import Live
 from ...domain.paging import Page
+from .. import listing
 from ..context import settings
 from ..dealers.looking import open_link
 from ..words import language
@@ -63,13 +64,13 @@ def choices() -> str:
 
 def find() -> tuple[Page[Live], str]:
     """Return the page of gateways asked for, and the words that were searched for."""
-    search = normalise.line(request.args.get("q", ""))[:100]
+    search = listing.words()
     choice = live.list_live(
         current_user,
         clock.now(),
         zone=settings().site_zone,
         search=search,
-        page=request.args.get("page", 1, type=int),
+        page=listing.page(),
     )
     return choice, search
 

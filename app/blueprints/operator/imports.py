@@ -11,6 +11,7 @@ from ...domain import imports, provisioning, sealed_sheets, terms
 from ...domain.errors import NotFound, Rejected
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
+from .. import listing
 from ..signin.limited import client_address
 from . import bp
 from .forms import ImportForm
@@ -39,7 +40,7 @@ def list_imports() -> ResponseReturnValue:
             else:
                 return redirect(url_for("operator.show_import", import_id=upload.id), code=303)
         status = 422
-    shown = imports.list_newest(request.args.get("page", 1, type=int))
+    shown = imports.list_newest(listing.page())
     page = render_template(
         "operator/imports.html", form=form, shown=shown, columns=provisioning.COLUMNS
     )
@@ -135,7 +136,7 @@ def looked_at(import_id: int) -> dict[str, Any]:
     counts = imports.count_rows(import_id)
     verdict = request.args.get("verdict", "")
     verdict = verdict if verdict in imports.VERDICTS else ""
-    page = request.args.get("page", 1, type=int)
+    page = listing.page()
     return {
         "shown": imports.list_rows(import_id, counts, verdict=verdict, page=page),
         "counts": counts,

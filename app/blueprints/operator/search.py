@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from ...domain import console, normalise
+from ...domain import console
 from ...domain.paging import Page
 from ...extensions import lazy_gettext as _
+from .. import listing
 from . import bp
 
 NOUN = "<any(customers, dealers, gateways):noun>"
@@ -98,7 +99,7 @@ def rows(noun: str) -> ResponseReturnValue:
 
 def everything() -> dict[str, Any]:
     """Return the first of each kind that the words find; without words nothing."""
-    words = typed()
+    words = listing.words()
     if not words:
         return {"q": ""}
     customers = console.search_customers(words)
@@ -119,17 +120,11 @@ def everything() -> dict[str, Any]:
 def listed(noun: str) -> dict[str, Any]:
     """Return the page of a list that was asked for, and what was asked."""
     chosen = LISTS[noun]
-    words, sort = typed(), request.args.get("sort", "")
-    sort = sort if sort in dict(chosen.orders) else ""
-    shown = chosen.search(words, order=sort or "new", page=request.args.get("page", 1, type=int))
+    words, sort = listing.words(), listing.sort(dict(chosen.orders))
+    shown = chosen.search(words, order=sort or "new", page=listing.page())
     about: dict[str, Any] = {}
     if noun == "gateways":
         about["owners"] = console.present_owners(shown.rows)
     elif noun == "customers":
         about["counts"] = console.count_gateways(shown.rows)
     return {"noun": noun, "list": chosen, "shown": shown, "q": words, "sort": sort, **about}
-
-
-def typed() -> str:
-    """Return the words searched for."""
-    return normalise.line(request.args.get("q", ""))[: console.LONGEST]
