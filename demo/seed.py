@@ -8,7 +8,7 @@ from secrets import choice, randbelow
 from sqlalchemy import delete, select, update
 
 from app.config import Settings
-from app.domain import campaigns, provisioning, terms
+from app.domain import campaigns, provisioning, terms, terms_versions
 from app.domain.provisioning import Provisioned
 from app.domain.sheet_passwords import ALPHABET
 from app.extensions import db, hasher
@@ -34,8 +34,10 @@ Sample = dict[str, str]
 def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime) -> None:
     """Bring the demo's rows to where a start needs them; what is there is kept."""
     # a text that was changed since is a new version, and no demo decides on that
-    with suppress(terms.VersionTaken), transaction():
-        terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, now)
+    with suppress(terms_versions.VersionTaken), transaction():
+        terms_versions.publish_folder(
+            settings.content_dir / "terms", settings.names_by_language, now
+        )
     with transaction():
         campaigns.publish_file(settings.content_dir, now)
     with transaction():

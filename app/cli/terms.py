@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from .. import clock
 from ..config import Settings
-from ..domain import terms as rules
+from ..domain import terms_versions as rules
 from ..domain.errors import Rejected
 from ..transaction import transaction
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.blueprints.agreement.versions import Versions
-from app.domain import terms
+from app.domain import terms, terms_versions
 from app.extensions import db
 from app.models import Account, Consent, TermsVersion
 from app.transaction import transaction
@@ -103,7 +103,7 @@ def test_withdrawn_terms_are_announced_no_longer_and_never_in_force(
     version_id = publish(app, NOON + DAY)
     with app.app_context(), transaction():
         operator = OperatorFactory()
-        terms.withdraw(operator, version_id, reason="誤り", network_address="", now=NOON)
+        terms_versions.withdraw(operator, version_id, reason="誤り", network_address="", now=NOON)
     with time_machine.travel(NOON, tick=False):
         assert "新しくなります" not in taro.get("/manage").text
     with time_machine.travel(NOON + 2 * DAY):
@@ -267,7 +267,9 @@ def test_a_look_that_is_older_than_the_database_leads_nobody_astray(
     with app.app_context():
         stale = terms.look()
     with app.app_context(), transaction():
-        terms.withdraw(OperatorFactory(), version_id, reason="誤り", network_address="", now=NOON)
+        terms_versions.withdraw(
+            OperatorFactory(), version_id, reason="誤り", network_address="", now=NOON
+        )
     monkeypatch.setattr("app.blueprints.agreement.standing", lambda: stale)
     with time_machine.travel(NOON + timedelta(seconds=10)):
         assert taro.get("/manage").status_code == 200

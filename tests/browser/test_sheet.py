@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from app import clock, create_app
-from app.domain import terms, texts
+from app.domain import terms_versions, texts
 from app.printing.sheets import render_sheet
 from app.transaction import transaction
 from tests.conftest import test_settings
@@ -46,7 +46,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def publish(app: Flask, version: str, body_ja: str, body_en: str) -> None:
     with app.app_context(), transaction():
-        terms.publish(
+        terms_versions.publish(
             "service", version, body_ja=body_ja, body_en=body_en, effective_at=clock.now()
         )
 

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.config import Settings
-from app.domain import terms, texts
+from app.domain import terms, terms_versions, texts
 from app.domain.errors import NotFound
 from app.extensions import db
 from app.models import Account, AuditEntry, Consent, TermsVersion
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def publish(version: str, effective_at: datetime, body: str = "本文") -> TermsVersion:
-    return terms.publish(
+    return terms_versions.publish(
         "service", version, body_ja=body, body_en="text", effective_at=effective_at
     )
 
@@ -53,7 +53,7 @@ def test_publishing_the_same_text_again_changes_nothing(app: Flask) -> None:
 def test_a_published_version_never_gets_another_text(app: Flask) -> None:
     with app.app_context(), transaction():
         publish("1", NOW)
-        with pytest.raises(terms.VersionTaken):
+        with pytest.raises(terms_versions.VersionTaken):
             publish("1", NOW, body="別の本文")
 
 
@@ -71,7 +71,9 @@ def test_the_texts_that_come_with_the_portal_are_published_with_its_names(
     app: Flask, settings: Settings
 ) -> None:
     with app.app_context(), transaction():
-        terms.publish_folder(settings.content_dir / "terms", settings.names_by_language, NOW)
+        terms_versions.publish_folder(
+            settings.content_dir / "terms", settings.names_by_language, NOW
+        )
     with app.app_context():
         version = terms.current("service", NOW)
     for language in ("ja", "en"):
@@ -84,10 +86,10 @@ def test_the_texts_that_come_with_the_portal_are_published_with_its_names(
 def test_terms_in_one_language_are_not_published(app: Flask, tmp_path: Path) -> None:
     with app.app_context(), transaction():
         with pytest.raises(FileNotFoundError):
-            terms.publish_folder(tmp_path, {"ja": {}, "en": {}}, NOW)
+            terms_versions.publish_folder(tmp_path, {"ja": {}, "en": {}}, NOW)
         (tmp_path / "service-1.ja.md").write_text("本文")
         with pytest.raises(FileNotFoundError):
-            terms.publish_folder(tmp_path, {"ja": {}, "en": {}}, NOW)
+            terms_versions.publish_folder(tmp_path, {"ja": {}, "en": {}}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_text_without_english_is_read_in_japanese(tmp_path: Path) -> None:
 
 
 def announce(version: str, effective_at: datetime | None, now: datetime = NOW) -> TermsVersion:
-    return terms.announce(
+    return terms_versions.announce(
         OperatorFactory(),
         "service",
         version,
@@ -141,28 +143,32 @@ def test_an_announced_version_comes_into_force_on_its_day_or_at_once(app: Flask)
 def test_terms_that_begin_in_the_past_are_refused(app: Flask) -> None:
     with app.app_context(), transaction():
         for past in (NOW, NOW - DAY):
-            with pytest.raises(terms.BeginsInThePast):
+            with pytest.raises(terms_versions.BeginsInThePast):
                 announce("1", past)
 
 
 def test_a_number_serves_one_text_also_one_that_was_withdrawn(app: Flask) -> None:
     with app.app_context(), transaction():
         made = announce("1", NOW + DAY)
-        terms.withdraw(OperatorFactory(), made.id, reason="誤り", network_address="", now=NOW)
-    with app.app_context(), pytest.raises(terms.NumberUsed), transaction():
+        terms_versions.withdraw(
+            OperatorFactory(), made.id, reason="誤り", network_address="", now=NOW
+        )
+    with app.app_context(), pytest.raises(terms_versions.NumberUsed), transaction():
         announce("1", NOW + DAY)
 
 
 def test_only_what_is_to_come_is_withdrawn(app: Flask) -> None:
     with app.app_context(), transaction():
         operator, made = OperatorFactory(), announce("1", NOW + DAY)
-        with pytest.raises(terms.InForce):
-            terms.withdraw(operator, made.id, reason="誤り", network_address="", now=NOW + DAY)
-        terms.withdraw(operator, made.id, reason="誤り", network_address="", now=NOW)
-        with pytest.raises(terms.InForce):
-            terms.withdraw(operator, made.id, reason="誤り", network_address="", now=NOW)
+        with pytest.raises(terms_versions.InForce):
+            terms_versions.withdraw(
+                operator, made.id, reason="誤り", network_address="", now=NOW + DAY
+            )
+        terms_versions.withdraw(operator, made.id, reason="誤り", network_address="", now=NOW)
+        with pytest.raises(terms_versions.InForce):
+            terms_versions.withdraw(operator, made.id, reason="誤り", network_address="", now=NOW)
         with pytest.raises(NotFound):
-            terms.withdraw(operator, 999, reason="誤り", network_address="", now=NOW)
+            terms_versions.withdraw(operator, 999, reason="誤り", network_address="", now=NOW)
         with pytest.raises(terms.NothingPublished):
             terms.current("service", NOW + 2 * DAY)
         assert terms.look().versions == []
@@ -173,7 +179,7 @@ def test_only_what_is_to_come_is_withdrawn(app: Flask) -> None:
 def test_an_account_stands_at_the_newest_terms_of_its_role(app: Flask) -> None:
     with app.app_context(), transaction():
         taro, first = CustomerFactory(), publish("1", NOW - DAY)
-        eco = terms.publish("eco", "1", body_ja="会", body_en="e", effective_at=NOW - DAY)
+        eco = terms_versions.publish("eco", "1", body_ja="会", body_en="e", effective_at=NOW - DAY)
         for version in (first, eco):
             terms.agree(version, account_id=taro.id, agreed_at=NOW, network_address="")
         assert taro.agreed_terms_id == first.id
@@ -185,7 +191,7 @@ def test_an_account_stands_at_the_newest_terms_of_its_role(app: Flask) -> None:
         assert taro.agreed_terms_id == second.id
         with pytest.raises(NotFound):
             terms.agree_again(OperatorFactory(), second.id, network_address="", now=NOW)
-        assert terms.count_agreed() == {first.id: 1, eco.id: 1, second.id: 1}
+        assert terms_versions.count_agreed() == {first.id: 1, eco.id: 1, second.id: 1}
 
 
 def test_two_tabs_that_agree_at_once_write_one_consent(app: Flask) -> None:

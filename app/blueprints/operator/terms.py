@@ -8,7 +8,7 @@ from flask_login import current_user
 from wtforms import SelectField
 
 from ... import clock
-from ...domain import terms, texts
+from ...domain import terms, terms_versions, texts
 from ...domain.errors import Rejected
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
@@ -75,14 +75,14 @@ class VersionForm(TextForm):
 def terms_list() -> str:
     """List the versions of each kind, with how many agreed."""
     now = clock.now()
-    found = terms.list_versions()
+    found = terms_versions.list_versions()
     standing = terms.look()
     in_force = [standing.in_force(kind, now) for kind in {one.kind for one in found}]
     return render_template(
         "operator/terms/list.html",
         versions=found,
         in_force=[one.id for one in in_force if one],
-        agreed=terms.count_agreed(),
+        agreed=terms_versions.count_agreed(),
         now=now,
     )
 
@@ -99,7 +99,7 @@ def terms_new() -> ResponseReturnValue:
         return preview(form)
     try:
         with transaction():
-            announced = terms.announce(
+            announced = terms_versions.announce(
                 current_user,
                 form.typed("kind"),
                 form.typed("version"),
@@ -138,7 +138,7 @@ def terms_show(version_id: int) -> str:
         version=version,
         body_ja=texts.render(version.body_ja),
         body_en=texts.render(version.body_en),
-        agreed=terms.count_agreed().get(version.id, 0),
+        agreed=terms_versions.count_agreed().get(version.id, 0),
         now=clock.now(),
     )
 
@@ -154,7 +154,7 @@ def terms_withdraw(version_id: int) -> ResponseReturnValue:
         return render_template("operator/terms/withdraw.html", form=form, version=version), 422
     try:
         with transaction():
-            terms.withdraw(
+            terms_versions.withdraw(
                 current_user,
                 version_id,
                 reason=form.typed("reason"),
