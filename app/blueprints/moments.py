@@ -9,6 +9,7 @@ from wtforms.validators import StopValidation
 
 from ..extensions import lazy_gettext as _
 from .context import settings
+from .fields import Needed
 
 
 class MomentField(StringField):
@@ -16,8 +17,14 @@ class MomentField(StringField):
 
     def __init__(self, label: Any, *, help: Any = "", needed: object = None, **more: Any) -> None:
         """Describe the field; without `needed`, the words that ask for it, it may stay empty."""
-        super().__init__(label, description=help, render_kw={"type": "datetime-local"}, **more)
-        self.needed = needed
+        super().__init__(
+            label,
+            validators=[Needed(needed)] if needed else [],
+            filters=[lambda text: (text or "").strip()],
+            description=help,
+            render_kw={"type": "datetime-local"},
+            **more,
+        )
         self.example = None
         self.width = "m"
         self.moment: datetime | None = None
@@ -26,15 +33,10 @@ class MomentField(StringField):
         """Read the moment.
 
         Raises:
-            StopValidation: It is missing, or no moment.
+            StopValidation: It is none.
         """
-        typed = (self.data or "").strip()
-        if not typed:
-            if self.needed:
-                raise StopValidation(self.needed)  # type: ignore[arg-type]
-            return
-        self.moment = moment_of(typed)
-        if self.moment is None:
+        self.moment = moment_of(self.data or "")
+        if self.data and self.moment is None:
             raise StopValidation(_("日付と時刻を、2026-12-01T09:00 のように入力してください。"))
 
 

@@ -135,3 +135,10 @@ def test_to_everybody_but_operators_there_are_no_such_pages(
     for path in ("/999/publish", "/999/withdraw"):
         assert operator.post(f"/operator/campaigns{path}").status_code == 404
     assert client.get("/").location == "/register"
+
+
+def test_the_form_says_what_has_to_be_filled_in(operator: FlaskClient) -> None:
+    page = operator.get("/operator/campaigns/new").text
+    for name, word in (("begins_at", "必須"), ("ends_at", "任意")):
+        label = page[page.index(f'for="{name}"') :]
+        assert word in label[: label.index("<input")]
