@@ -1,269 +1,87 @@
-"""Energy of lifetime counters and of power over time: the energy rules 1–4, as pure functions.
+"""Energy between two moments: pieces, what lies within a time, and where a site's days begin.
 
-Moments are epoch seconds. What is remembered between two samples is small JSON (`Meters`): for
-each quantity where its counter stood, its last power, and a reading that is still in doubt. What a
-sample settles comes out as pieces, which never overlap for one quantity.
+Moments are epoch seconds. `meters.py` makes pieces of samples; they never overlap for one quantity.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ..profiles.base import QUANTITIES, Sample
-
-Meters = dict[str, Any]
-
-# an accepted step may be this much more than the limit allows (energy rule 4)
-MARGIN = 1.2
-# some meters move their counters in half-hour lumps: a lump is no jump
-LUMP_S = 1800.0
-# a counter that is away or in doubt this long is given up; power serves until it is back
-GIVE_UP_S = 3600.0
+# what power says of a time: start, end, Wh, and whether a value was held beyond its sample
+Stretch = tuple[float, float, float, bool]
 
 
 class Piece(NamedTuple):
-    """Wh of one quantity between two moments, from its "counter" or from "power"."""
+    """Wh of one quantity between two moments.
+
+    `method` is "counter", "power", or "balance" where the counters of all others tell it. `filled`
+    tells that the samples on both sides are too far apart for the time to count as measured.
+    `shape` is what power says of parts of the time: the energy is spread like it.
+    """
 
     quantity: str
     start: float
     end: float
     wh: float
     method: str
+    filled: bool = False
+    shape: tuple[Stretch, ...] = ()
 
-
-class Meter(TypedDict):
-    """One quantity between two samples. All moments are epoch seconds."""
-
-    # the last power, and when
-    w: NotRequired[float]
-    w_at: NotRequired[float]
-    # the last accepted counter reading, when, and when the counter last moved
-    wh: NotRequired[float]
-    at: NotRequired[float]
-    moved: NotRequired[float]
-    # a reading that fell or jumped, and when: the next sample decides
-    doubt: NotRequired[tuple[float, float]]
-    # since when nothing was accepted, and what power says of that time: (start, end, Wh)
-    unsettled: NotRequired[float]
-    spare: NotRequired[list[tuple[float, float, float]]]
-
-
-def limits_w(ratings: Mapping[str, float | None] | None, contract_w: float) -> dict[str, float]:
-    """Return what each quantity can be at most, in W (energy rule 4).
-
-    `ratings` are what the device states (`pv_w`, `inverter_w`, `battery_w`); `contract_w` is the
-    power of the site's contract (契約電流).
-    """
-    stated = ratings or {}
-    inverter = stated.get("inverter_w") or 0.0
-    battery = stated.get("battery_w") or 0.0
-    # on its DC side a hybrid inverter takes in what it gives out and what charges the battery
-    pv = (stated.get("pv_w") or 0.0) or (inverter + battery) or contract_w
-    battery = battery or inverter or contract_w
-    return {
-        "pv_wh": pv,
-        "load_wh": contract_w,
-        "import_wh": contract_w,
-        # the contract bounds what is bought; an inverter may sell more than that
-        "export_wh": max(contract_w, inverter),
-        "charge_wh": battery,
-        "discharge_wh": battery,
-    }
-
-
-def advance(
-    meters: Meters, at: datetime, sample: Sample, limits: Mapping[str, float], hold_s: float
-) -> tuple[Meters, list[Piece]]:
-    """Return the meters after a sample, and the energy it settled.
-
-    `meters` is what the call before returned, `{}` at first, and is left as it is. A sample that is
-    not newer than the last one changes nothing. `limits` are in W by quantity; `hold_s` is how long
-    a power is held without a new one (two poll intervals).
-    """
-    moment = at.timestamp()
-    if moment <= meters.get("at", float("-inf")):
-        return meters, []
-    after: Meters = {"at": moment}
-    pieces: list[Piece] = []
-    powers = _powers(sample)
-    for quantity in QUANTITIES:
-        before: Meter = meters.get(quantity) or {}
-        limit, w = limits[quantity], powers[quantity]
-        if w is not None and not 0 <= w <= limit * MARGIN:
-            w = None
-        wh = sample.counters.get(quantity)
-        if wh is not None and not 0 <= wh < float("inf"):
-            wh = None
-        if not before and w is None and wh is None:
-            continue
-        step = _Step(
-            quantity,
-            moment,
-            limit,
-            sample.resolution_wh.get(quantity, 1.0),
-            sample.counter_size.get(quantity),
-            pieces,
+    def between(self, start: float, end: float) -> float:
+        """Return the Wh that fell between two moments."""
+        begins, ends = max(start, self.start), min(end, self.end)
+        if ends <= begins:
+            return 0.0
+        even = self.wh * ((ends - begins) / (self.end - self.start))
+        known = sum(wh for _, _, wh, _ in self.shape)
+        if known <= 0:
+            return even
+        part = sum(_within(stretch, begins, ends) for stretch in self.shape)
+        told_s = sum(until - since for since, until, _, _ in self.shape)
+        untold_s = self.end - self.start - told_s
+        # all that power does not account for lies where power is unknown
+        if known >= self.wh or untold_s <= 0:
+            return self.wh * (part / known)
+        told_here = sum(
+            max(0.0, min(until, ends) - max(since, begins)) for since, until, _, _ in self.shape
         )
-        after[quantity] = step.take(before, w, wh, hold_s)
-    return after, pieces
+        return part + (self.wh - known) * max(0.0, ends - begins - told_here) / untold_s
 
 
-def _powers(sample: Sample) -> dict[str, float | None]:
-    grid, battery = sample.grid_w, sample.battery_w
-    return {
-        "pv_wh": sample.pv_w,
-        "load_wh": sample.load_w,
-        "import_wh": None if grid is None else max(grid, 0.0),
-        "export_wh": None if grid is None else max(-grid, 0.0),
-        "charge_wh": None if battery is None else max(-battery, 0.0),
-        "discharge_wh": None if battery is None else max(battery, 0.0),
-    }
-
-
-class _Step(NamedTuple):
-    """One quantity at one sample; what is settled goes to `pieces`."""
-
-    quantity: str
-    moment: float
-    limit_w: float
-    resolution_wh: float
-    size_wh: float | None
-    pieces: list[Piece]
-
-    def take(self, before: Meter, w: float | None, wh: float | None, hold_s: float) -> Meter:
-        """Return the meter after the sample's power and counter."""
-        after = before.copy()
-        powered = self._power(before, after, w, hold_s)
-        if "wh" not in before:
-            self._emit_powered([powered] if powered else [])
-            if wh is not None:
-                self._stand(after, wh, w)
-            return after
-        if wh is not None and self._settle(before, after, wh):
-            self._accept(after, wh, w)
-            return after
-        self._wait(after, powered, wh, w)
-        return after
-
-    def _power(
-        self, before: Meter, after: Meter, w: float | None, hold_s: float
-    ) -> tuple[float, float, float] | None:
-        """Return (start, end, Wh) that power gives since it was last known."""
-        if w is None:
-            return None
-        after["w"], after["w_at"] = w, self.moment
-        if "w_at" not in before:
-            return None
-        start, last = before["w_at"], before["w"]
-        if self.moment - start <= hold_s:
-            return start, self.moment, (last + w) / 2 * (self.moment - start) / 3600
-        return start, start + hold_s, last * hold_s / 3600
-
-    def _settle(self, before: Meter, after: Meter, wh: float) -> bool:
-        """Tell whether `wh` follows from the last accepted reading, or from one in doubt.
-
-        A reading in doubt that is confirmed becomes the last accepted one, and what its step was
-        worth is settled.
-        """
-        stood, at = before["wh"], before["at"]
-        if "doubt" in before:
-            seen_at, seen = before["doubt"]
-            confirmed = 0 <= wh - seen <= self._bound(seen_at, seen_at, self.moment)
-            # a dip that came back to where it was is no reset
-            if confirmed and (seen > stood or wh < stood):
-                bound = self._bound(at, before["moved"], seen_at)
-                counted = self._fallen(stood, seen, bound) if seen < stood else None
-                if counted is None:
-                    # what power says of the time after it, the counter will say
-                    spare = before.get("spare", [])
-                    self._emit_powered(part for part in spare if part[1] <= seen_at)
-                else:
-                    self.pieces.append(Piece(self.quantity, at, seen_at, counted, "counter"))
-                after["wh"], after["at"], after["moved"] = seen, seen_at, seen_at
-                return True
-        return 0 <= wh - stood <= self._bound(at, before["moved"], self.moment)
-
-    def _fallen(self, stood: float, seen: float, bound: float) -> float | None:
-        """Return what a confirmed fall counts: a wrap, a reset from 0, or None (nothing)."""
-        if self.size_wh:
-            wrapped = (seen - stood) % self.size_wh
-            if wrapped <= bound:
-                return wrapped
-        return seen if seen <= bound else None
-
-    def _bound(self, at: float, moved: float, until: float) -> float:
-        """Return the most a counter may have moved, in Wh (energy rule 4)."""
-        since = max(moved, at - LUMP_S)
-        return self.limit_w * (until - since) / 3600 * MARGIN + self.resolution_wh
-
-    def _accept(self, after: Meter, wh: float, w: float | None) -> None:
-        step = wh - after["wh"]
-        self.pieces.append(Piece(self.quantity, after["at"], self.moment, step, "counter"))
-        moved = self.moment if step > 0 else after["moved"]
-        self._stand(after, wh, w)
-        after["moved"] = moved
-
-    def _stand(self, after: Meter, wh: float, w: float | None) -> None:
-        """Let the counter stand at `wh`; what came before is settled."""
-        after["wh"], after["at"], after["moved"] = wh, self.moment, self.moment
-        after.pop("doubt", None)
-        after.pop("unsettled", None)
-        after.pop("spare", None)
-        self._break_power(after, w)
-
-    def _wait(
-        self,
-        after: Meter,
-        powered: tuple[float, float, float] | None,
-        wh: float | None,
-        w: float | None,
-    ) -> None:
-        """Keep what power says until a later reading decides, but not for ever."""
-        spare = list(after.get("spare", []))
-        if powered:
-            start, end, more = powered
-            # one that ends where the doubt began stays apart: it may be all that counts
-            if spare and spare[-1][1] == start and after.get("doubt", (None,))[0] != start:
-                first, _, sofar = spare.pop()
-                start, more = first, sofar + more
-            spare.append((start, end, more))
-        unsettled = after.setdefault("unsettled", self.moment)
-        if self.moment - unsettled > GIVE_UP_S:
-            self._emit_powered(spare)
-            for key in ("wh", "at", "moved", "doubt", "unsettled", "spare"):
-                after.pop(key, None)  # type: ignore[misc]
-            if wh is not None:
-                self._stand(after, wh, w)
-            return
-        if spare:
-            after["spare"] = spare
-        if wh is not None:
-            after["doubt"] = (self.moment, wh)
-            self._break_power(after, w)
-
-    def _break_power(self, after: Meter, w: float | None) -> None:
-        """Begin power anew where a counter reading came without one, or pieces would overlap."""
-        if w is None:
-            after.pop("w", None)
-            after.pop("w_at", None)
-
-    def _emit_powered(self, powered: Iterable[tuple[float, float, float]]) -> None:
-        self.pieces.extend(Piece(self.quantity, *stretch, "power") for stretch in powered)
+def _within(stretch: Stretch, start: float, end: float) -> float:
+    since, until, wh, _ = stretch
+    return wh * max(0.0, min(until, end) - max(since, start)) / (until - since)
 
 
 def energy_between(pieces: Iterable[Piece], start: float, end: float) -> dict[str, float]:
-    """Return Wh by quantity that fell between two moments; each piece is spread evenly.
+    """Return Wh by quantity that fell between two moments.
 
     A quantity no piece speaks of is absent: unknown, not 0.
     """
     sums: dict[str, float] = {}
-    for quantity, begins, ends, wh, _ in pieces:
-        overlap = min(ends, end) - max(begins, start)
-        if overlap > 0:
-            sums[quantity] = sums.get(quantity, 0.0) + wh * (overlap / (ends - begins))
+    for piece in pieces:
+        if min(piece.end, end) > max(piece.start, start):
+            sums[piece.quantity] = sums.get(piece.quantity, 0.0) + piece.between(start, end)
     return sums
+
+
+def consumption(energy: Mapping[str, float | None], *, has_battery: bool) -> float | None:
+    """Return what was used: by its own counter, else as the balance of all others."""
+    if energy["load_wh"] is not None:
+        return energy["load_wh"]
+    terms = [
+        *((energy[name], 1) for name in ("pv_wh", "import_wh")),
+        (energy["export_wh"], -1),
+        *([(energy["discharge_wh"], 1), (energy["charge_wh"], -1)] if has_battery else []),
+    ]
+    balance = 0.0
+    for wh, sign in terms:
+        if wh is None:
+            return None
+        balance += sign * wh
+    return max(balance, 0.0)
 
 
 def day_of(at: datetime, zone: str) -> tuple[date, float]:

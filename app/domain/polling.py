@@ -16,8 +16,8 @@ from ..extensions import Model, db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
 from . import heartbeats, readings
-from .energy import advance, limits_w
 from .inserts import insert
+from .meters import advance, limits_w
 from .readings import TODAY, Site, Today
 
 # domestic supply (単相三線): contract current × 200 V
@@ -280,7 +280,7 @@ class _Writing:
         """Add the row of latest values; return the meters after the sample."""
         ratings = asdict(answer.discovery.ratings) if answer.discovery else row.ratings
         limits = limits_w(ratings, self.defaults.contract_current_a * SUPPLY_V)
-        meters, pieces = advance(
+        meters, pieces, _rebased = advance(
             row.meters, answer.taken_at, sample, limits, HELD_POLLS * self.pace.interval_s
         )
         before = Today(

@@ -10,6 +10,7 @@ from sqlalchemy import literal, select, union_all
 from ..extensions import db
 from ..models import Installation, Reading
 from ..profiles.base import QUANTITIES
+from .energy import consumption
 
 MONTHS = 12
 BATTERY = ("charge_wh", "discharge_wh")
@@ -105,20 +106,3 @@ def _known(readings: Sequence[Moment], name: str) -> tuple[datetime, float] | No
         if wh is not None:
             return at, float(wh)
     return None
-
-
-def consumption(energy: Mapping[str, float | None], *, has_battery: bool) -> float | None:
-    """Return what was used: by its own counter, else as the balance of all others."""
-    if energy["load_wh"] is not None:
-        return energy["load_wh"]
-    terms = [
-        *((energy[name], 1) for name in ("pv_wh", "import_wh")),
-        (energy["export_wh"], -1),
-        *([(energy["discharge_wh"], 1), (energy["charge_wh"], -1)] if has_battery else []),
-    ]
-    balance = 0.0
-    for wh, sign in terms:
-        if wh is None:
-            return None
-        balance += sign * wh
-    return max(balance, 0.0)

@@ -75,6 +75,6 @@ class PollState(Model):
     last_outcome: Mapped[str] = mapped_column(String(16), default="")
     last_detail: Mapped[str] = mapped_column(String(200), default="")
     failures: Mapped[int] = mapped_column(default=0)
-    # powers of the last minute (domain/readings.py), each counter's standing (domain/energy.py)
+    # powers of the last minute (domain/readings.py), each counter's standing (domain/meters.py)
     window: Mapped[list[Any]] = mapped_column(JSON, default=list)
     meters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -10,17 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.energy import (
-    GIVE_UP_S,
-    LUMP_S,
-    MARGIN,
-    Meters,
-    Piece,
-    advance,
-    day_of,
-    energy_between,
-    limits_w,
-)
+from app.domain.energy import Piece, day_of, energy_between
+from app.domain.meters import GIVE_UP_S, LUMP_S, MARGIN, Meters, advance, limits_w
 from app.profiles.base import QUANTITIES, Sample
 
 NOON = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo
@@ -45,7 +36,7 @@ def run(samples: Iterable[tuple[float, Sample]]) -> list[Piece]:
     meters: Meters = {}
     pieces: list[Piece] = []
     for minutes, sample in samples:
-        meters, settled = advance(
+        meters, settled, _ = advance(
             json.loads(json.dumps(meters)), at(minutes), sample, LIMITS, HOLD_S
         )
         pieces += settled
@@ -101,8 +92,8 @@ def test_power_beyond_what_is_possible_is_unknown() -> None:
 
 
 def test_the_grids_two_directions_are_told_apart() -> None:
-    meters, _ = advance({}, at(0), Sample(grid_w=600), LIMITS, HOLD_S)
-    _, pieces = advance(meters, at(1), Sample(grid_w=-600), LIMITS, HOLD_S)
+    meters, *_ = advance({}, at(0), Sample(grid_w=600), LIMITS, HOLD_S)
+    _, pieces, _ = advance(meters, at(1), Sample(grid_w=-600), LIMITS, HOLD_S)
     assert {piece.quantity: piece.wh for piece in pieces} == {"import_wh": 5, "export_wh": 5}
 
 
@@ -293,6 +284,6 @@ def test_the_state_between_two_samples_stays_small() -> None:
     for minute in range(200):
         wild = {quantity: value * (1 + minute % 3) for quantity, value in full.items()}
         sample = Sample(1000, 1000, 1000, 1000, 50, counters=wild)
-        meters, _ = advance(meters, at(minute / 10), sample, LIMITS, HOLD_S)
+        meters, *_ = advance(meters, at(minute / 10), sample, LIMITS, HOLD_S)
     assert len(json.dumps(meters)) < 2000
     assert GIVE_UP_S > 0
