@@ -15,9 +15,12 @@ from sqlalchemy import Row, Table, bindparam, case, delete, or_, select, update
 from ..extensions import Model, db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
-from . import heartbeats, readings
+from . import audit, counting, energy_totals, heartbeats, readings
+from .counting import Counted, Place, Standing
+from .energy import day_of
+from .half_hours import Owner
 from .inserts import insert
-from .meters import advance, limits_w
+from .meters import Rebased, limits_w
 from .readings import TODAY, Site, Today
 
 # domestic supply (単相三線): contract current × 200 V
@@ -179,7 +182,13 @@ def settle(answers: Sequence[Answer], now: datetime, *, pace: Pace, defaults: De
     and everything else only moves forward in time.
     """
     known = _lock([answer.gateway_id for answer in answers])
-    writing = _Writing(now, pace, defaults)
+    # rarely any: whose energy it was is asked only where a gateway has changed hands
+    handed = [
+        row.id
+        for row in known.values()
+        if counting.changed_hands(row.counted_for_id, row.installation_id, row.opened_at, now)
+    ]
+    writing = _Writing(now, pace, defaults, energy_totals.owners(handed))
     for answer in answers:
         row = known.get(answer.gateway_id)
         if row is not None:
@@ -210,6 +219,8 @@ def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
             PollState.failures,
             PollState.window,
             PollState.meters,
+            PollState.half_hours,
+            PollState.recount_from,
             Latest.taken_at,
             Latest.day,
             Latest.installation_id.label("counted_for_id"),
@@ -232,13 +243,18 @@ def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
 class _Writing:
     """Rows to write for a shard, a statement per table however many there are."""
 
-    def __init__(self, now: datetime, pace: Pace, defaults: Defaults) -> None:
-        self.now, self.pace, self.defaults = now, pace, defaults
+    def __init__(
+        self, now: datetime, pace: Pace, defaults: Defaults, owners: Mapping[int, list[Owner]]
+    ) -> None:
+        self.now, self.pace, self.defaults, self.owners = now, pace, defaults, owners
         self.readings: list[dict[str, Any]] = []
         self.latest: list[dict[str, Any]] = []
         self.good: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = []
         self.first: list[dict[str, Any]] = []
+        self.settled: list[energy_totals.Settled] = []
+        self.checkpoints: list[dict[str, Any]] = []
+        self.rebased: list[tuple[int, Rebased]] = []
         self.down: list[tuple[str, str, str]] = []
         self.up: list[str] = []
 
@@ -268,26 +284,69 @@ class _Writing:
         if row.first_contact_at is None:
             self.first.append({"key": answer.gateway_id, "first_contact_at": answer.taken_at})
         self.readings.append(readings.reading(answer.gateway_id, answer.taken_at, answer.sample))
-        window, meters = row.window, row.meters
+        counted = {
+            "window": row.window,
+            "meters": row.meters,
+            "half_hours": row.half_hours,
+            "counted_zone": row.zone or self.defaults.zone,
+            "recount_from": row.recount_from,
+        }
         if row.taken_at is None or answer.taken_at > row.taken_at:
-            window = readings.window_after(row.window, answer.taken_at, answer.sample)
-            meters = self._latest(answer, answer.sample, row, window)
-        self.good.append(state | {"window": window, "meters": meters})
+            counted |= self._count(answer, answer.sample, row)
+        elif answer.taken_at < row.taken_at:
+            # what lies between two samples that were counted: the whole time is counted anew
+            counted["recount_from"] = min(row.recount_from or answer.taken_at, answer.taken_at)
+        self.good.append(state | counted)
+
+    def _count(self, answer: Answer, sample: Sample, row: Row[Any]) -> dict[str, Any]:
+        """Add the row of latest values; return what is remembered after the sample."""
+        at, zone = answer.taken_at, row.zone or self.defaults.zone
+        window = readings.window_after(row.window, at, sample)
+        counted = counting.count(
+            Standing.of(row.meters, row.half_hours),
+            at,
+            sample,
+            Place(
+                row.id,
+                zone,
+                self.owners.get(row.id)
+                or counting.owned_lately(row.installation_id, row.opened_at),
+                limits_of(row.ratings, answer.discovery, self.defaults),
+                HELD_POLLS * self.pace.interval_s,
+            ),
+        )
+        self.settled.append(counted.settled)
+        self.rebased += [(row.id, one) for one in counted.rebased]
+        if counting.begins_day(row.taken_at, at, zone):
+            self.checkpoints.append(
+                {
+                    "gateway_id": row.id,
+                    "day": day_of(at, zone)[0],
+                    "taken_at": row.taken_at,
+                    "meters": row.meters,
+                    "half_hours": row.half_hours,
+                }
+            )
+        self._latest(answer, sample, row, window, counted)
+        return {
+            "window": window,
+            "meters": counted.standing.meters,
+            "half_hours": [one.to_json() for one in counted.standing.half_hours],
+        }
 
     def _latest(
-        self, answer: Answer, sample: Sample, row: Row[Any], window: list[readings.Moment]
-    ) -> dict[str, Any]:
-        """Add the row of latest values; return the meters after the sample."""
-        ratings = asdict(answer.discovery.ratings) if answer.discovery else row.ratings
-        limits = limits_w(ratings, self.defaults.contract_current_a * SUPPLY_V)
-        meters, pieces, _rebased = advance(
-            row.meters, answer.taken_at, sample, limits, HELD_POLLS * self.pace.interval_s
-        )
+        self,
+        answer: Answer,
+        sample: Sample,
+        row: Row[Any],
+        window: list[readings.Moment],
+        counted: Counted,
+    ) -> None:
         before = Today(
             row.day, row.counted_for_id, {column: getattr(row, column) for column in TODAY}
         )
         site = Site(row.installation_id, row.opened_at, row.zone or self.defaults.zone)
-        today = readings.today_after(before, pieces, answer.taken_at, site)
+        today = readings.today_after(before, list(counted.pieces), answer.taken_at, site)
         self.latest.append(
             {
                 "gateway_id": answer.gateway_id,
@@ -301,7 +360,6 @@ class _Writing:
                 **today.totals,
             }
         )
-        return meters
 
     def flush(self) -> None:
         """Write everything, one statement per table."""
@@ -325,6 +383,27 @@ class _Writing:
         for rows in (self.good, self.failed):
             _update_each(_table(PollState), "gateway_id", rows)
         _update_each(_table(Gateway), "id", self.first)
+        energy_totals.write(one for one in self.settled if one.half_hours)
+        energy_totals.keep_checkpoints(self.checkpoints)
+        for gateway_id, one in self.rebased:
+            audit.record(
+                "meter.rebased",
+                actor_id=None,
+                subject="gateway",
+                subject_id=gateway_id,
+                now=self.now,
+                quantity=one.quantity,
+                before_wh=one.before_wh,
+                after_wh=one.after_wh,
+            )
+
+
+def limits_of(
+    ratings: Mapping[str, Any] | None, discovery: Discovery | None, defaults: Defaults
+) -> dict[str, float]:
+    """Return what each quantity of a gateway can be at most, in W; what it just told wins."""
+    told = asdict(discovery.ratings) if discovery else ratings
+    return limits_w(told, defaults.contract_current_a * SUPPLY_V)
 
 
 def _table(model: type[Model]) -> Table:

@@ -6,6 +6,7 @@ from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
 from .dealers import Dealer, DealerRegistration
 from .email_changes import EmailChange
+from .energy import EnergyTotal, MeterCheckpoint
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
@@ -34,6 +35,7 @@ __all__ = [
     "DealerLook",
     "DealerRegistration",
     "EmailChange",
+    "EnergyTotal",
     "FailureCount",
     "Gateway",
     "GatewayImport",
@@ -43,6 +45,7 @@ __all__ = [
     "Latest",
     "MaintenanceContact",
     "MaintenanceLink",
+    "MeterCheckpoint",
     "OutboxMail",
     "Passkey",
     "PasskeyChallenge",

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Model
@@ -13,6 +13,8 @@ class Reading(Model):
     """One sample (計測値). Signs: import > 0, discharge > 0. Unknown is NULL, never 0."""
 
     __tablename__ = "readings"
+    # a day is a partition, made and dropped by domain/retention.py
+    __table_args__ = {"postgresql_partition_by": "RANGE (taken_at)"}  # noqa: RUF012
 
     # no surrogate key: a second writing of the same sample changes nothing
     gateway_id: Mapped[int] = mapped_column(ForeignKey("gateways.id"), primary_key=True)
@@ -62,7 +64,15 @@ class PollState(Model):
     """When a gateway is asked next, who watches it, and what its counters stood at."""
 
     __tablename__ = "poll_states"
-    __table_args__ = (Index("ix_poll_states_due", "next_poll_at"),)
+    __table_args__ = (
+        Index("ix_poll_states_due", "next_poll_at"),
+        Index(
+            "ix_poll_states_recount",
+            "recount_from",
+            sqlite_where=text("recount_from IS NOT NULL"),
+            postgresql_where=text("recount_from IS NOT NULL"),
+        ),
+    )
 
     gateway_id: Mapped[int] = mapped_column(
         ForeignKey("gateways.id"), primary_key=True, autoincrement=False
@@ -78,3 +88,9 @@ class PollState(Model):
     # powers of the last minute (domain/readings.py), each counter's standing (domain/meters.py)
     window: Mapped[list[Any]] = mapped_column(JSON, default=list)
     meters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # half hours that are not written yet (domain/half_hours.py)
+    half_hours: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    # the zone whose half hours those are
+    counted_zone: Mapped[str] = mapped_column(String(64), default="Asia/Tokyo")
+    # an answer came late: what was counted since is counted anew
+    recount_from: Mapped[datetime | None]
