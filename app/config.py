@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     site_zone: str = "Asia/Tokyo"
     contract_current_a: Annotated[int, Field(gt=0)] = 60
     mail_refresh_s: Seconds = 5
+    # samples as they came; half hours are kept in a compact form, days for ever
+    raw_retention_days: Annotated[int, Field(ge=8)] = 90
+    half_hour_years: Annotated[int, Field(gt=0)] = 10
 
     @field_validator("site_zone")
     @classmethod

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from ..profiles.base import QUANTITIES, Sample
 from . import half_hours
 from .energy import Piece, day_of
@@ -104,7 +106,7 @@ def begins_day(before: datetime | None, at: datetime, zone: str) -> bool:
     return before is None or day_of(before, zone)[0] != day_of(at, zone)[0]
 
 
-def sample_of(reading: Mapping[str, Any], meters: Meters) -> Sample:
+def sample_of(reading: RowMapping, meters: Meters) -> Sample:
     """Return the sample a reading was made of; the meters know how their counters step and wrap."""
     counters = reading["counters"]
     scales = {name: meters.get(name, {}) for name in QUANTITIES if name in counters}

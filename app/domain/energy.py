@@ -67,6 +67,9 @@ def energy_between(pieces: Iterable[Piece], start: float, end: float) -> dict[st
     return sums
 
 
+BATTERY = ("charge_wh", "discharge_wh")
+
+
 def consumption(energy: Mapping[str, float | None], *, has_battery: bool) -> float | None:
     """Return what was used: by its own counter, else as the balance of all others."""
     if energy["load_wh"] is not None:

@@ -150,17 +150,22 @@ def add(
     `owners` are in order of time and do not overlap; time that no one owns is nobody's.
     """
     kept = {(one.start, one.installation_id): one for one in half_hours}
+    span, parts = (0.0, 0.0), []
     for piece in pieces:
+        # nearly always all pieces of a sample span the same minute, which lies in one half hour
+        if span != (piece.start, piece.end):
+            span = (piece.start, piece.end)
+            parts = list(_cut(*span, zone, owners))
         method = METHODS[piece.method]
-        if piece.method == "power" and piece.filled:
+        if piece.filled and piece.method == "power":
             method |= HELD
-        for start, since, until, owner in _cut(piece.start, piece.end, zone, owners):
+        for start, since, until, owner in parts:
             one = kept.get((start, owner))
             if one is None:
                 one = kept[start, owner] = HalfHour(start, owner)
             seconds = until - since
             more = Energy(
-                piece.between(since, until),
+                piece.wh if len(parts) == 1 else piece.between(since, until),
                 0.0 if piece.filled else seconds,
                 seconds if piece.filled else 0.0,
                 method,
@@ -212,8 +217,11 @@ def split_ripe(
     ripe: Open = []
     kept: Open = []
     for one in half_hours:
-        end = end_of(one.start, zone)
-        (ripe if end <= settled_until and end + wait <= now else kept).append(one)
+        # a half hour is never longer than that
+        is_young = now < one.start + wait
+        end = one.start if is_young else end_of(one.start, zone)
+        done = not is_young and end <= settled_until and end + wait <= now
+        (ripe if done else kept).append(one)
     return ripe, kept
 
 

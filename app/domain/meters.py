@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from ..profiles.base import QUANTITIES, Sample
-from .energy import Piece, Stretch, consumption
+from .energy import BATTERY, Piece, Stretch
 
 Meters = dict[str, Any]
 
@@ -122,26 +122,59 @@ def advance(
             rebased,
         )
         after[quantity] = step.take(before, w, wh)
-    if moment - last > hold_s and "wh" not in after.get("load_wh", {}):
-        pieces = _balanced(pieces, last, moment, has_battery=sample.battery_w is not None)
+    if "at" in meters and "wh" not in after.get("load_wh", {}):
+        has_battery = sample.battery_w is not None or "wh" in after.get("charge_wh", {})
+        others = [*("pv_wh", "import_wh", "export_wh"), *(BATTERY if has_battery else ())]
+        _follow_balance(meters, after, pieces, others, limit_w=limits["load_wh"], hold_s=hold_s)
     return Advanced(after, pieces, rebased)
 
 
-def _balanced(pieces: list[Piece], start: float, end: float, *, has_battery: bool) -> list[Piece]:
-    """Return the pieces with consumption over a gap as the balance of all other counters.
+def _follow_balance(
+    before: Meters,
+    after: Meters,
+    pieces: list[Piece],
+    others: Sequence[str],
+    *,
+    limit_w: float,
+    hold_s: float,
+) -> None:
+    """Let consumption without a counter follow the balance of all other counters.
 
-    Where consumption has no counter, its power would tell of the gap's first minutes only.
+    Power is sampled once a minute and knows nothing of a gap; the balance is exact in the long run,
+    but for one step of each counter. So power gives the shape, and what it owes by more than those
+    steps is made up for. What is owed is kept in Wh as "owed".
     """
-    steps = {
-        piece.quantity: piece.wh
-        for piece in pieces
-        if piece.method == "counter" and piece.start == start and piece.end == end
-    }
-    wh = consumption({name: steps.get(name) for name in QUANTITIES}, has_battery=has_battery)
-    if wh is None:
-        return pieces
-    others = [piece for piece in pieces if piece.quantity != "load_wh"]
-    return [*others, Piece("load_wh", start, end, wh, "balance", filled=True)]
+    standing = [after[name] for name in others if "wh" in after.get(name, {})]
+    if len(standing) < len(others):
+        return
+    last, moment = before["at"], after["at"]
+    settled = dict.fromkeys(others, 0.0)
+    told, place = 0.0, None
+    for number, piece in enumerate(pieces):
+        if piece.quantity in settled:
+            settled[piece.quantity] += piece.wh
+        elif piece.quantity == "load_wh":
+            told, place = told + piece.wh, number
+    gave = settled["pv_wh"] + settled["import_wh"] + settled.get("discharge_wh", 0.0)
+    took = settled["export_wh"] + settled.get("charge_wh", 0.0)
+    is_gap = moment - last > hold_s
+    is_doubtful = any(meter["at"] < moment for meter in standing)
+    if is_gap and not is_doubtful:
+        told = max(0.0, gave - took)
+    owed = before.get("owed", 0.0) + gave - took - told
+    if is_doubtful or (place is None and not is_gap):
+        # what is in doubt may settle yet, and without power there is no shape to follow
+        after["owed"] = owed
+        return
+    start = last if is_gap or place is None else pieces[place].start
+    slack = sum(meter.get("res", 1.0) for meter in standing)
+    wanted = told + (owed - slack if owed > slack else min(0.0, owed + slack))
+    most = limit_w * (moment - start) / 3600 * MARGIN
+    wh = min(max(0.0, wanted), most)
+    after["owed"] = owed - (wh - told)
+    pieces[:] = [piece for piece in pieces if piece.quantity != "load_wh"]
+    method = "balance" if is_gap else "power"
+    pieces.append(Piece("load_wh", start, moment, wh, method, filled=is_gap))
 
 
 def _powers(sample: Sample) -> dict[str, float | None]:
@@ -177,25 +210,28 @@ class _Step(NamedTuple):
         if "wh" not in before:
             self._emit_powered([powered] if powered else [])
             if wh is not None:
-                self._stand(after, wh, w)
+                self._stand(after, wh)
             return after
         if wh is not None and self._settle(before, after, wh):
-            self._accept(before, after, wh, w, powered)
+            self._accept(before, after, wh, powered)
             return after
-        self._wait(after, powered, wh, w)
+        self._wait(after, powered, wh)
         return after
 
     def _power(self, before: Meter, after: Meter, w: float | None) -> Stretch | None:
         """Return what power gives since it was last known."""
         if w is None:
-            return None
-        after["w"], after["w_at"] = w, self.moment
+            after.pop("w", None)
+            after.pop("w_at", None)
+        else:
+            after["w"], after["w_at"] = w, self.moment
         if "w_at" not in before:
             return None
         start, last = before["w_at"], before["w"]
-        if self.moment - start <= self.hold_s:
+        if w is not None and self.moment - start <= self.hold_s:
             return start, self.moment, (last + w) / 2 * (self.moment - start) / 3600, False
-        return start, start + self.hold_s, last * self.hold_s / 3600, True
+        end = min(self.moment, start + self.hold_s)
+        return start, end, last * (end - start) / 3600, True
 
     def _settle(self, before: Meter, after: Meter, wh: float) -> bool:
         """Tell whether `wh` follows from the last accepted reading, or from one in doubt.
@@ -240,30 +276,27 @@ class _Step(NamedTuple):
         before: Meter,
         after: Meter,
         wh: float,
-        w: float | None,
         powered: Stretch | None,
     ) -> None:
         step, start = wh - after["wh"], after["at"]
         told = [*before.get("spare", []), *([powered] if powered else [])]
         self._emit_counted(start, self.moment, step, [part for part in told if part[0] >= start])
         moved = self.moment if step > 0 else after["moved"]
-        self._stand(after, wh, w)
+        self._stand(after, wh)
         after["moved"] = moved
 
-    def _stand(self, after: Meter, wh: float, w: float | None) -> None:
+    def _stand(self, after: Meter, wh: float) -> None:
         """Let the counter stand at `wh`; what came before is settled."""
         after["wh"], after["at"], after["moved"] = wh, self.moment, self.moment
         after.pop("doubt", None)
         after.pop("unsettled", None)
         after.pop("spare", None)
-        self._break_power(after, w)
 
     def _wait(
         self,
         after: Meter,
         powered: Stretch | None,
         wh: float | None,
-        w: float | None,
     ) -> None:
         """Keep what power says until a later reading decides, but not for ever."""
         spare = list(after.get("spare", []))
@@ -286,19 +319,12 @@ class _Step(NamedTuple):
             for key in ("wh", "at", "moved", "doubt", "unsettled", "spare"):
                 after.pop(key, None)  # type: ignore[misc]
             if wh is not None:
-                self._stand(after, wh, w)
+                self._stand(after, wh)
             return
         if spare:
             after["spare"] = spare
         if wh is not None:
             after["doubt"] = (self.moment, wh)
-            self._break_power(after, w)
-
-    def _break_power(self, after: Meter, w: float | None) -> None:
-        """Begin power anew where a counter reading came without one, or pieces would overlap."""
-        if w is None:
-            after.pop("w", None)
-            after.pop("w_at", None)
 
     def _emit_powered(self, powered: Iterable[Stretch]) -> None:
         self.pieces.extend(

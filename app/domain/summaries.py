@@ -10,10 +10,9 @@ from sqlalchemy import literal, select, union_all
 from ..extensions import db
 from ..models import Installation, Reading
 from ..profiles.base import QUANTITIES
-from .energy import consumption
+from .energy import BATTERY, consumption
 
 MONTHS = 12
-BATTERY = ("charge_wh", "discharge_wh")
 # how many readings at either end of a month are looked at for a counter that was known: an hour
 LOOKED_AT = 60
 # a month counts as whole if its first and last readings are no further from its ends

@@ -11,6 +11,7 @@ from .beat import beat
 from .clean import clear_expired
 from .imports import run_due
 from .mail import send_due
+from .measurements import clear_measurements, recount_late
 from .poll import claim_due
 from .worker import QUEUES
 
@@ -40,6 +41,9 @@ every(2, "default", claim_due)
 every(10, "mail", send_due)
 # an import begins as it is started; this goes on with it, also after a worker died
 every(5, "default", run_due)
+# a sample that came late is rare: the half hours it belongs to are counted anew within a minute
+every(60, "default", recount_late)
 every(3600, "default", clear_expired)
+every(3600, "default", clear_measurements)
 for name in QUEUES:
     every(10, name, beat, name)

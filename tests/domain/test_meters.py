@@ -88,7 +88,50 @@ def test_a_power_is_held_at_most_two_poll_intervals() -> None:
 
 
 def test_power_beyond_what_is_possible_is_unknown() -> None:
-    assert run([(0, counted(None, 3000)), (1, counted(None, 900_000))]) == []
+    # the one before it is held until then
+    (piece,) = run([(0, counted(None, 3000)), (1, counted(None, 900_000))])
+    assert (piece.wh, piece.end, piece.filled) == (50, at(1).timestamp(), True)
+
+
+def test_a_power_that_became_unknown_is_held_no_longer_than_two_polls() -> None:
+    samples = [(0, counted(None, 3000)), (30, counted(None, None)), (60, counted(None, 3000))]
+    (piece,) = run(samples)
+    assert (piece.wh, piece.filled) == (100, True)
+
+
+# ---- consumption without a counter ----------------------------------------------------------
+
+
+def balanced(minute: float, load_w: float, pv_wh: float, import_wh: float = 0) -> Any:
+    counters = {"pv_wh": pv_wh, "import_wh": import_wh, "export_wh": 0.0}
+    return minute, Sample(
+        load_w=load_w, counters=counters, resolution_wh=dict.fromkeys(counters, 1.0)
+    )
+
+
+def load_wh(samples: Iterable[tuple[float, Sample]]) -> float:
+    return sum(piece.wh for piece in run(samples) if piece.quantity == "load_wh")
+
+
+@pytest.mark.parametrize("load_w", [500, 600, 700])
+def test_consumption_without_a_counter_follows_the_balance_of_the_others(load_w: float) -> None:
+    # the house draws 600 W; what its power says once a minute is off
+    samples = [balanced(minute, load_w, 10.0 * minute) for minute in range(121)]
+    assert load_wh(samples) == pytest.approx(1200, abs=3)
+
+
+def test_a_gap_in_consumption_is_worth_what_the_others_say() -> None:
+    samples = [balanced(0, 600, 0), balanced(1, 600, 10), balanced(61, 600, 610)]
+    assert load_wh(samples) == pytest.approx(610)
+
+
+def test_consumption_is_never_negative_and_never_beyond_what_is_possible() -> None:
+    samples = [
+        balanced(minute, 0 if minute % 2 else 6000, 70.0 * minute * (minute % 3), 7.0 * minute)
+        for minute in range(60)
+    ]
+    pieces = [piece for piece in run(samples) if piece.quantity == "load_wh"]
+    assert all(0 <= piece.wh <= 6000 / 60 * MARGIN for piece in pieces)
 
 
 def test_the_grids_two_directions_are_told_apart() -> None:

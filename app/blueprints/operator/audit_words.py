@@ -18,6 +18,7 @@ ACTIONS: Mapping[str, object] = {
     "gateway.imported": _("ゲートウェイを取り込んだ"),
     "gateway.claimed": _("ゲートウェイを登録した"),
     "gateway.removed": _("ゲートウェイを取り外した"),
+    "meter.rebased": _("計量値の飛びを除いた"),
     "site.edited": _("設置先を変更した"),
     "terms.published": _("規約を公開した"),
     "terms.withdrawn": _("規約を取り下げた"),
