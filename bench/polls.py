@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -80,6 +82,13 @@ async def read_image(endpoint: str) -> bytes:
 
 def measure() -> dict[str, float]:
     """Return the ratio, both rates (gateways per second) and CPU seconds per poll of both."""
+    with tempfile.TemporaryDirectory() as folder, canned_gateway() as port:
+        return measure_against(port, Path(folder))
+
+
+@contextmanager
+def canned_gateway() -> Iterator[int]:
+    """Serve the registers of a simulated household in a process of its own; give its port."""
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.bin"
         image.write_bytes(record_image())
@@ -90,7 +99,7 @@ def measure() -> dict[str, float]:
         )
         try:
             assert server.stdout
-            return measure_against(int(server.stdout.readline()), Path(folder))
+            yield int(server.stdout.readline())
         finally:
             server.terminate()
             server.wait(10)
