@@ -18,7 +18,9 @@ from pymodbus.exceptions import NoSuchIdException
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from . import control, registers
+from app.profiles import TABLES
+
+from . import control, registers, tables
 from .household import Config, Household
 
 _HOST = "127.0.0.1"
@@ -111,6 +113,9 @@ class Simulator:
         return [*shared.items(), *alone]
 
     def _device(self, home: Household) -> SimDevice:
+        if home.config.dialect in TABLES:
+            blocks = tables.simdata(home.config)
+            return SimDevice(home.config.unit, blocks, action=_Reader(self, home).read)
         data = SimData(
             registers.BASE,
             values=registers.blank(home.config),
@@ -162,7 +167,7 @@ class _Reader:
 
     def __init__(self, simulator: Simulator, home: Household) -> None:
         self.simulator, self.home = simulator, home
-        self.shown: tuple[int, int, str] | None = None
+        self.shown: dict[int, tuple[int, int, str]] = {}
 
     async def read(self, *request: Any) -> ExcCodes | None:
         """Refresh, or stay silent.
@@ -170,16 +175,19 @@ class _Reader:
         `request` is what pymodbus tells an action: function code, start of the registers, address
         and count asked for, the registers, values to be written.
         """
-        current_registers = request[4]
+        function, start, *_, current_registers, _written = request
         if not self.home.online:
             raise NoSuchIdException("offline")
         now_s = self.simulator.clock()
         # All reads of one poll should see one moment, but a command is seen at once.
         moment = int(now_s), self.home.alarms, self.home.mode
-        if moment != self.shown:
-            self.shown = moment
+        if moment != self.shown.get(function):
+            self.shown[function] = moment
             self.home.advance(now_s)
-            registers.refresh(current_registers, self.home, now_s)
+            if self.home.config.dialect in TABLES:
+                tables.refresh(current_registers, start, function, self.home, now_s)
+            else:
+                registers.refresh(current_registers, self.home, now_s)
         return None
 
 

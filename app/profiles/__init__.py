@@ -1,9 +1,17 @@
 """Device profiles: what the registers of a gateway mean. Data and pure functions, no I/O."""
 
 from .base import Profile
+from .goodwe import GOODWE
+from .huawei import HUAWEI
+from .sungrow import SUNGROW
 from .sunspec import SunSpec
+from .tables import Table, TableProfile
 
-_PROFILES: dict[str, Profile] = {profile.name: profile for profile in (SunSpec(),)}
+#: The devices that are a fixed table, by the name of their profile.
+TABLES: dict[str, Table] = {table.name: table for table in (HUAWEI, SUNGROW, GOODWE)}
+
+_ALL: tuple[Profile, ...] = (SunSpec(), *map(TableProfile, TABLES.values()))
+_PROFILES = {profile.name: profile for profile in _ALL}
 
 #: The names an import may give.
 NAMES = tuple(_PROFILES)

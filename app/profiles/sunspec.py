@@ -18,15 +18,22 @@ Meter events are left out: they tell of the grid, not of the system.
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from .base import BadAnswer, Discovery, Layout, LayoutChanged, ReadRequest, Sample, Side, State
+from .base import (
+    BadAnswer,
+    Discovery,
+    Layout,
+    LayoutChanged,
+    ReadRequest,
+    Sample,
+    Side,
+    State,
+    worst,
+)
 from .sunspec_plan import Plan, Term, compile_shape
 from .sunspec_walk import discover
 
 #: Power of ten → what to multiply and divide by: 653 / 10 is exact where 653 * 0.1 is not.
 _SCALES = {power: (10 ** max(power, 0), 10 ** max(-power, 0)) for power in range(-10, 11)}
-
-#: Of several inverters the worst speaks for all.
-_WORST_FIRST = (State.FAULT, State.RUNNING, State.STANDBY, State.OFF)
 
 # The top bit means "not implemented", whatever the others say.
 _ABSENT_BITS = 0x80000000
@@ -42,6 +49,7 @@ class SunSpec:
     """The profile; see `Profile` for what each method promises."""
 
     name = "sunspec"
+    one_client = False
 
     def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
         """Walk along the device's chain of models.
@@ -183,11 +191,7 @@ def _count(values: list[Any], terms: list[Term]) -> tuple[float, float, float | 
 
 
 def _state(values: list[Any], plan: Plan) -> State:
-    states = [names.get(values[place], State.UNKNOWN) for place, names in plan.states]
-    for state in _WORST_FIRST:
-        if state in states:
-            return state
-    return State.UNKNOWN
+    return worst([names.get(values[place], State.UNKNOWN) for place, names in plan.states])
 
 
 def _alarms(values: list[Any], plan: Plan) -> tuple[str, ...]:

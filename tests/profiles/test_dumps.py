@@ -1,0 +1,90 @@
+"""The profiles on registers of real devices. Sources stand with the registers, in `dumps`."""
+
+import pytest
+
+from app import profiles
+from app.profiles.base import BadAnswer, Ratings, State
+
+from . import dumps
+from .dumps import play
+
+
+def test_a_goodwe_that_charges_and_exports() -> None:
+    profile = profiles.get("goodwe-et")
+    registers = dumps.GOODWE_INFO | dumps.GOODWE_RUNNING | dumps.GOODWE_BATTERY
+    found, sample = play(profile, registers)
+    assert found.layout.shape == "battery"
+    assert found.identity.model == "GW10K-ET"
+    assert found.identity.serial == "9010KETU000W0000"
+    assert found.identity.firmware == "04029-10-S11"
+    assert found.ratings == Ratings(inverter_w=10_000)
+    # the values that the project's own tests expect; its battery's power was 254.2 V × −9.8 A then
+    assert sample.pv_w == 1695 + 1761
+    assert sample.battery_w == -2512
+    assert sample.grid_w == 3
+    assert sample.load_w == 1695 + 1761 - 2512 + 3
+    assert sample.soc_pct == 68
+    assert sample.state is State.RUNNING
+    assert sample.alarms == ()
+    assert sample.counters == {
+        "pv_wh": 6_085_300,
+        "export_wh": 4_718_600,
+        "import_wh": 58_000,
+        "charge_wh": 2_758_100,
+        "discharge_wh": 2_442_100,
+    }
+
+
+def test_a_goodwes_meter_speaks_before_its_inverter() -> None:
+    registers = dumps.GOODWE_INFO | dumps.GOODWE_RUNNING | dumps.GOODWE_METER | dumps.GOODWE_BATTERY
+    found, sample = play(profiles.get("goodwe-et"), registers)
+    assert found.layout.shape == "meter battery"
+    # the project: active_power_total −110, export > 0
+    assert sample.grid_w == 110
+
+
+def test_a_huawei_without_meter_and_battery() -> None:
+    # single registers only: the project asked for each by itself
+    found, sample = play(profiles.get("huawei-sun2000"), dumps.HUAWEI, fill=0)
+    assert found.layout.shape == ""
+    assert found.identity.model == "SUN2000L-3KTL"
+    assert found.identity.serial == "0000000000HVK0000000"
+    assert found.ratings.inverter_w == 3000
+    assert sample.pv_w == 912
+    assert (sample.grid_w, sample.load_w, sample.battery_w) == (None, None, None)
+    assert sample.soc_pct is None
+    assert sample.state is State.RUNNING
+    assert sample.alarms == (
+        "high_string_voltage", "grid_undervoltage", "grounding", "battery_fault",
+        "high_string_voltage_to_ground", "dc_protection_unit",
+    )  # fmt: skip
+
+
+def test_a_sungrow_that_charges_from_another_inverter_behind_it() -> None:
+    found, sample = play(profiles.get("sungrow-sh"), dumps.SUNGROW)
+    assert found.identity.serial == "A2350415770"
+    assert found.ratings.inverter_w == 8000
+    assert sample.pv_w == 716
+    assert sample.grid_w == 64
+    # the dump says −1588 at 5213, where the direction is in the sign
+    assert sample.battery_w == -1588
+    assert sample.soc_pct == 40
+    # −808 W is what the other inverter gives, no consumption
+    assert sample.load_w is None
+    assert sample.state is State.RUNNING
+    assert sample.counters == {
+        "pv_wh": 16_600,
+        "discharge_wh": 51_400,
+        "import_wh": 81_500,
+        "charge_wh": 59_000,
+        "export_wh": 13_500,
+    }
+
+
+@pytest.mark.parametrize("name", ["goodwe-et", "huawei-sun2000", "sungrow-sh"])
+def test_no_dump_is_taken_for_another_makers(name: str) -> None:
+    mine = {"goodwe-et": dumps.GOODWE_INFO, "huawei-sun2000": dumps.HUAWEI}
+    others = [each for owner, each in mine.items() if owner != name]
+    for registers in others:
+        with pytest.raises((BadAnswer, dumps.Refused)):
+            play(profiles.get(name), registers, fill=0)
