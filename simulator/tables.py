@@ -14,10 +14,12 @@ from .household import Config, Household
 
 _FORMATS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "f32": ">f"}
 
-#: A model that the maker's devices go by; a home may name another.
-MODELS = {
-    "huawei-sun2000": "SUN2000-5KTL-L1",
-    "goodwe-et": "GW6000-EH",
+#: What a maker's devices are recognised by, where a home's own names do not fit.
+NAMES = {
+    ("huawei-sun2000", "model"): "SUN2000-5KTL-L1",
+    ("goodwe-et", "model"): "GW6000-EH",
+    ("solax-j1", "serial"): "J1SIM000000001",
+    ("victron-gx", "serial"): "c0619ab00001",
 }
 
 
@@ -91,8 +93,12 @@ def _raw(table: Table, row: Row, truth: dict[str, float], home: Household) -> fl
     config = home.config
     match row.unit:
         case "text":
-            serial = config.serial or config.id
-            texts = {"serial": serial, "model": _model(table, config), "firmware": config.firmware}
+            serial = _fitting(table, "serial", config.serial or config.id)
+            texts = {
+                "serial": serial,
+                "model": _fitting(table, "model", config.model),
+                "firmware": config.firmware,
+            }
             return texts[row.key]
         case "state":
             idle = not truth["pv_w"] and not truth["battery_w"]
@@ -110,10 +116,9 @@ def _raw(table: Table, row: Row, truth: dict[str, float], home: Household) -> fl
     return int(raw) if row.unit == "Wh" else raw if row.kind == "f32" else round(raw)
 
 
-def _model(table: Table, config: Config) -> str:
-    pattern = table.proof.get("model")
-    fits = pattern is None or re.match(pattern, config.model)
-    return config.model if fits else MODELS[table.name]
+def _fitting(table: Table, key: str, name: str) -> str:
+    pattern = table.proof.get(key)
+    return name if pattern is None or re.match(pattern, name) else NAMES[table.name, key]
 
 
 def _words(table: Table, row: Row, raw: float | str) -> list[int]:

@@ -3,12 +3,16 @@
 from .base import Profile
 from .goodwe import GOODWE
 from .huawei import HUAWEI
+from .solax import SOLAX
 from .sungrow import SUNGROW
 from .sunspec import SunSpec
 from .tables import Table, TableProfile
+from .victron import VICTRON
 
 #: The devices that are a fixed table, by the name of their profile.
-TABLES: dict[str, Table] = {table.name: table for table in (HUAWEI, SUNGROW, GOODWE)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (HUAWEI, SUNGROW, GOODWE, SOLAX, VICTRON)
+}
 
 _ALL: tuple[Profile, ...] = (SunSpec(), *map(TableProfile, TABLES.values()))
 _PROFILES = {profile.name: profile for profile in _ALL}

@@ -16,6 +16,7 @@ Meter events are left out: they tell of the grid, not of the system.
 """
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .base import (
@@ -43,6 +44,9 @@ _MAX_ALARMS = 50
 
 # A float32 has 24 significant bits: a counter moves in steps of its size / 2^23.
 _FLOAT_STEPS = 2.0**23
+
+#: What a lifetime counter shows, its smallest step and what it wraps at, in Wh.
+Counter = tuple[float, float, float | None]
 
 
 class SunSpec:
@@ -83,42 +87,76 @@ class SunSpec:
             BadAnswer: an answer does not fit its request.
         """
         plan = _plan(layout)
-        values = _unpack(plan, blocks)
-        battery = _sum(values, plan.battery)
-        pv = _sum(values, plan.pv)
-        if pv is not None:
-            if plan.pv_holds_battery and battery is not None:
-                pv -= battery
-            pv = max(0.0, pv)  # an inverter that sleeps draws a few watts
-        grid = _sum(values, plan.grid)
-        load = None
-        if grid is not None:
-            inverter = _sum(values, plan.ac)
-            if inverter is None and pv is not None and not (plan.battery and battery is None):
-                inverter = pv + (battery or 0.0)
-            if inverter is not None:
-                load = max(0.0, inverter + grid)
-        counters: dict[str, float] = {}
-        steps: dict[str, float] = {}
-        sizes: dict[str, float] = {}
-        for quantity, terms in plan.counters.items():
-            if counter := _count(values, terms):
-                counters[quantity], steps[quantity], size = counter
-                if size is not None:
-                    sizes[quantity] = size
-        return Sample(
-            pv,
-            load,
-            grid,
-            battery,
-            _mean(values, plan.soc),
-            _state(values, plan),
-            _alarms(values, plan),
-            counters,
-            steps,
-            sizes,
-            plan.computed,
+        return make_sample(plan, unpack(plan, blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What is known from other registers than the chain's. A battery there is DC-coupled."""
+
+    battery_w: float | None = None
+    soc_pct: float | None = None
+    grid_w: float | None = None
+    counters: Mapping[str, Counter] = field(default_factory=dict)
+    stores: bool = False
+
+
+_NOTHING_ELSE = Elsewhere()
+
+
+def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) -> Sample:
+    """Make a sample of a chain's values and, `also`, of those that are kept elsewhere."""
+    silent = tuple(
+        number
+        for number, places in enumerate(plan.units, start=1)
+        if all(
+            values[place] in (absent, None) or values[place] != values[place]
+            for place, absent in places
         )
+    )
+    # what is the sum over all units is not known while one of them is silent
+    add = _whole_sum if silent else _sum
+    also = also or _NOTHING_ELSE
+    battery = also.battery_w if also.stores else add(values, plan.battery)
+    pv = add(values, plan.pv)
+    if pv is not None:
+        if also.stores:
+            pv = None if battery is None else pv - battery
+        elif plan.pv_holds_battery and battery is not None:
+            pv -= battery
+        if pv is not None:
+            pv = max(0.0, pv)  # an inverter that sleeps draws a few watts
+    grid = add(values, plan.grid) if plan.grid else also.grid_w
+    load = None
+    if grid is not None:
+        inverter = add(values, plan.ac)
+        if inverter is None and pv is not None and not silent:
+            stores = plan.battery or also.stores
+            inverter = None if stores and battery is None else pv + (battery or 0.0)
+        if inverter is not None:
+            load = max(0.0, inverter + grid)
+    counted = dict(also.counters)
+    for quantity, terms in plan.counters.items():
+        if also.stores and quantity == "pv_wh":
+            continue  # what the inverter gives out is PV's alone only where no battery feeds in
+        if silent and _whole_sum(values, terms) is None:
+            continue
+        if counter := count(values, terms):
+            counted[quantity] = counter
+    return Sample(
+        pv,
+        load,
+        grid,
+        battery,
+        also.soc_pct if also.stores else _mean(values, plan.soc),
+        _state(values, plan),
+        _alarms(values, plan),
+        {quantity: value for quantity, (value, _, _) in counted.items()},
+        {quantity: step for quantity, (_, step, _) in counted.items()},
+        {quantity: size for quantity, (_, _, size) in counted.items() if size is not None},
+        plan.computed | {"pv_w"} if also.stores else plan.computed,
+        silent,
+    )
 
 
 def _plan(layout: Layout) -> Plan:
@@ -127,7 +165,13 @@ def _plan(layout: Layout) -> Plan:
     return compile_shape(layout.shape)
 
 
-def _unpack(plan: Plan, blocks: Sequence[bytes]) -> list[Any]:
+def unpack(plan: Plan, blocks: Sequence[bytes]) -> list[Any]:
+    """Return all values that the answers hold, in the order of the plan.
+
+    Raises:
+        LayoutChanged: a model's header is not where it was.
+        BadAnswer: an answer does not fit its request.
+    """
     values: list[Any] = []
     if len(blocks) != len(plan.structs):
         raise BadAnswer(f"{len(blocks)} answers to {len(plan.structs)} requests")
@@ -165,12 +209,18 @@ def _sum(values: list[Any], terms: list[Term]) -> float | None:
     return total
 
 
+def _whole_sum(values: list[Any], terms: list[Term]) -> float | None:
+    parts = [_value(values, term) for term in terms]
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None
+
+
 def _mean(values: list[Any], terms: list[Term]) -> float | None:
     known = [value for term in terms if (value := _value(values, term)) is not None and value >= 0]
     return sum(known) / len(known) if known else None
 
 
-def _count(values: list[Any], terms: list[Term]) -> tuple[float, float, float | None] | None:
+def count(values: list[Any], terms: list[Term]) -> Counter | None:
     """Add up a lifetime counter: its value, its smallest step, what it wraps at, all in Wh.
 
     The sum wraps where one of its parts does, by the same size.

@@ -104,3 +104,12 @@ SUNGROW = {
     # what the same device says elsewhere of the battery: 32 bits, < 0 as it charges
     **block(4, 5213, [63948, 65535]),
 }  # fmt: skip
+
+#: victronenergy/dbus_modbustcp, test/sim/registertest.py: the maker's test of its gateway.
+VICTRON = {
+    **block(3, 800, [0x6261, 0x6462, 0x6565, 0x6631, 0x3562, 0x6164]),
+    **block(3, 806, [1, 1]),
+    **block(3, 808, [10, 20, 30, 110, 120, 130, 210, 220, 230, 310, 320, 330, 410, 420, 430]),
+    **block(3, 840, [500, 100, 600, 85, 1, 65316, 1]),
+    **block(3, 850, [300, 200]),
+}

@@ -81,10 +81,30 @@ def test_a_sungrow_that_charges_from_another_inverter_behind_it() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["goodwe-et", "huawei-sun2000", "sungrow-sh"])
+def test_a_victron_that_charges_and_imports() -> None:
+    found, sample = play(profiles.get("victron-gx"), dumps.VICTRON)
+    assert found.layout.shape == "pv_dc"
+    assert found.identity.serial == "badbeef15bad"
+    assert sample.pv_w == 300 + 10 + 20 + 30 + 110 + 120 + 130 + 210 + 220 + 230
+    assert sample.load_w == 310 + 320 + 330
+    assert sample.grid_w == 410 + 420 + 430
+    assert sample.battery_w == -600
+    assert sample.soc_pct == 85
+    assert sample.state is State.RUNNING
+    assert sample.counters == {}
+
+
+OF_MAKERS = {
+    "goodwe-et": dumps.GOODWE_INFO | dumps.GOODWE_RUNNING | dumps.GOODWE_BATTERY,
+    "huawei-sun2000": dumps.HUAWEI,
+    "sungrow-sh": dumps.SUNGROW,
+    "victron-gx": dumps.VICTRON,
+}
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
 def test_no_dump_is_taken_for_another_makers(name: str) -> None:
-    mine = {"goodwe-et": dumps.GOODWE_INFO, "huawei-sun2000": dumps.HUAWEI}
-    others = [each for owner, each in mine.items() if owner != name]
-    for registers in others:
-        with pytest.raises((BadAnswer, dumps.Refused)):
-            play(profiles.get(name), registers, fill=0)
+    for owner, registers in OF_MAKERS.items():
+        if owner != name:
+            with pytest.raises((BadAnswer, dumps.Refused)):
+                play(profiles.get(name), registers, fill=0)

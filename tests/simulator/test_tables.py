@@ -87,8 +87,9 @@ def test_a_part_that_a_device_lacks_takes_nothing_else_with_it(table: Table) -> 
         assert first.discovery
         assert first.sample
         assert part not in first.discovery.layout.shape.split()
-        assert first.sample.pv_w == pytest.approx(told["pv_w"], abs=1)
         lost = {row.key for row in table.rows if row.part == part}
+        if not any(key.startswith("pv_") and key.endswith("_w") for key in lost):
+            assert first.sample.pv_w == pytest.approx(told["pv_w"], abs=1)
         assert not lost & set(first.sample.counters)
 
 
