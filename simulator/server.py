@@ -19,6 +19,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from app.profiles import TABLES
+from app.profiles.fronius import METER_UNIT
 
 from . import control, registers, tables
 from .household import Config, Household
@@ -70,7 +71,7 @@ class Simulator:
             OSError: a port cannot be had.
         """
         for port, homes in self._by_port():
-            devices = [self._device(home) for home in homes]
+            devices = [device for home in homes for device in self._devices(home)]
             # An unknown unit, and a home that is offline, are answered by silence.
             server = ModbusTcpServer(
                 devices, address=(self.host, port), ignore_missing_devices=True
@@ -112,17 +113,21 @@ class Simulator:
                 shared.setdefault(home.config.port, []).append(home)
         return [*shared.items(), *alone]
 
-    def _device(self, home: Household) -> SimDevice:
-        if home.config.dialect in TABLES:
+    def _devices(self, home: Household) -> list[SimDevice]:
+        """Return what answers for a home: one device, or with a meter of its own two."""
+        dialect, unit = home.config.dialect, home.config.unit
+        if dialect in TABLES:
             blocks = tables.simdata(home.config)
-            return SimDevice(home.config.unit, blocks, action=_Reader(self, home).read)
-        data = SimData(
-            registers.BASE,
-            values=registers.blank(home.config),
-            datatype=DataType.REGISTERS,
-            readonly=True,
-        )
-        return SimDevice(home.config.unit, [data], action=_Reader(self, home).read)
+            return [SimDevice(unit, blocks, action=_Reader(self, home, _by_table).read)]
+        data = [_registers(registers.BASE, registers.blank(home.config))]
+        if dialect == "solaredge-storedge":
+            data += tables.battery_data(home.config)
+        devices = [SimDevice(unit, data, action=_Reader(self, home, _by_chain).read)]
+        if dialect == "fronius-gen24" and "meter" not in home.config.without:
+            meter = [_registers(registers.BASE, registers.blank(home.config, "meter"))]
+            reader = _Reader(self, home, _by_meter, METER_UNIT)
+            devices.append(SimDevice(METER_UNIT, meter, action=reader.read))
+        return devices
 
     # ---- surviving a restart ---------------------------------------------------------------
 
@@ -162,12 +167,39 @@ class Simulator:
         return control.carry_out(self, line)
 
 
-class _Reader:
-    """Bring a home's registers up to date when they are read, once a second."""
+def _registers(address: int, values: list[int]) -> SimData:
+    return SimData(address, values=values, datatype=DataType.REGISTERS, readonly=True)
 
-    def __init__(self, simulator: Simulator, home: Household) -> None:
-        self.simulator, self.home = simulator, home
-        self.shown: dict[int, tuple[int, int, str]] = {}
+
+Refresh = Callable[[list[int], int, int, Household, float], None]
+
+
+def _by_table(current: list[int], start: int, function: int, home: Household, now_s: float) -> None:
+    tables.refresh(current, start, function, home, now_s)
+
+
+def _by_chain(
+    current: list[int], start: int, _function: int, home: Household, now_s: float
+) -> None:
+    registers.refresh(current, home, now_s)
+    if home.config.dialect == "solaredge-storedge":
+        tables.refresh_battery(current, start, home, now_s)
+
+
+def _by_meter(
+    current: list[int], _start: int, _function: int, home: Household, now_s: float
+) -> None:
+    registers.refresh(current, home, now_s, "meter")
+
+
+class _Reader:
+    """Bring a device's registers up to date when they are read, once a second."""
+
+    def __init__(
+        self, simulator: Simulator, home: Household, refresh: Refresh, unit: int | None = None
+    ) -> None:
+        self.simulator, self.home, self.refresh, self.unit = simulator, home, refresh, unit
+        self.shown: dict[int, object] = {}
 
     async def read(self, *request: Any) -> ExcCodes | None:
         """Refresh, or stay silent.
@@ -176,18 +208,16 @@ class _Reader:
         and count asked for, the registers, values to be written.
         """
         function, start, *_, current_registers, _written = request
-        if not self.home.online:
+        home = self.home
+        if not home.online or self.unit in home.silent:
             raise NoSuchIdException("offline")
         now_s = self.simulator.clock()
         # All reads of one poll should see one moment, but a command is seen at once.
-        moment = int(now_s), self.home.alarms, self.home.mode
+        moment = int(now_s), home.alarms, home.mode, tuple(home.silent)
         if moment != self.shown.get(function):
             self.shown[function] = moment
-            self.home.advance(now_s)
-            if self.home.config.dialect in TABLES:
-                tables.refresh(current_registers, start, function, self.home, now_s)
-            else:
-                registers.refresh(current_registers, self.home, now_s)
+            home.advance(now_s)
+            self.refresh(current_registers, start, function, home, now_s)
         return None
 
 

@@ -8,6 +8,7 @@ from pymodbus.simulator import DataType, SimData
 
 from app.profiles import TABLES
 from app.profiles.base import State
+from app.profiles.solaredge import SOLAREDGE
 from app.profiles.tables import First, Row, Sum, Table, Turned
 
 from .household import Config, Household
@@ -56,6 +57,38 @@ def refresh(
             continue
         words = _words(table, row, _raw(table, row, truth, home))
         registers[row.address - start : row.address - start + row.width] = words
+
+
+def battery_data(config: Config) -> list[SimData]:
+    """Return the registers of a SolarEdge's first battery, all of them 0."""
+    if "battery1" in config.without:
+        return []
+    rows = [row for row in SOLAREDGE.rows if row.part == "battery1"]
+    polled = SOLAREDGE.blocks(row for row in rows if not row.once)
+    once = SOLAREDGE.blocks(row for row in rows if row.once)
+    return [
+        SimData(
+            request.address, values=[0] * request.count, datatype=DataType.REGISTERS, readonly=True
+        )
+        for request in (*once, *polled)
+    ]
+
+
+def refresh_battery(
+    registers: MutableSequence[int], start: int, home: Household, now_s: float
+) -> None:
+    """Write the values of this moment into the registers of a SolarEdge's first battery."""
+    if "battery1" in home.config.without:
+        return
+    truth = {
+        "rated1_wh": home.config.battery_wh, "full1_wh": home.config.battery_wh,
+        "battery1_w": home.flow(now_s).battery_w, "soc1_pct": home.stored * 100,
+        "discharge1_wh": home.energy["discharge"], "charge1_wh": home.energy["charge"],
+    }  # fmt: skip
+    for row in SOLAREDGE.rows:
+        if row.part == "battery1":
+            words = _words(SOLAREDGE, row, _number(row, truth[row.key]))
+            registers[row.address - start : row.address - start + row.width] = words
 
 
 def _truth(table: Table, home: Household, now_s: float) -> dict[str, float]:
@@ -111,9 +144,15 @@ def _raw(table: Table, row: Row, truth: dict[str, float], home: Household) -> fl
     if row.key not in truth:
         needed = {other.when for other in table.rows if other.when}
         return next((raw for key, raw in needed if key == row.key), row.low or 0)
-    raw = truth[row.key] * row.sign * row.per / row.times
+    return _number(row, truth[row.key])
+
+
+def _number(row: Row, value: float) -> float:
+    raw = value * row.sign * row.per / row.times
+    if row.kind == "f32":
+        return raw
     # a counter shows what it has counted in full
-    return int(raw) if row.unit == "Wh" else raw if row.kind == "f32" else round(raw)
+    return int(raw) if row.unit == "Wh" else round(raw)
 
 
 def _fitting(table: Table, key: str, name: str) -> str:

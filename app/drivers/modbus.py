@@ -44,6 +44,12 @@ _DISCOVERY_TIMEOUTS = 4
 # Illegal data address: a device that keeps something else there now.
 _ILLEGAL_ADDRESS = 2
 
+# Gateway target device failed to respond: how a gateway speaks of a device behind it.
+_NO_ANSWER_BEHIND = 11
+
+# A device behind the gateway that stays silent may not use up the time of all others.
+_OPTIONAL_SHARE = 0.25
+
 _MAX_DETAIL = 200
 
 
@@ -169,7 +175,10 @@ async def _read_as_before(line: "_Line", profile: Profile, kept: object) -> Samp
 
 
 async def _read(line: "_Line", profile: Profile, layout: Layout) -> Sample:
-    blocks = [await line.ask(request) for request in profile.requests(layout)]
+    blocks = [
+        await line.ask_if_there(request) if request.optional else await line.ask(request)
+        for request in profile.requests(layout)
+    ]
     return profile.decode(layout, blocks)
 
 
@@ -179,7 +188,9 @@ async def _discover(line: "_Line", profile: Profile) -> Discovery:
         request = next(walk)
         while True:
             try:
-                answer = await line.ask(request)
+                answer = await (line.ask_if_there if request.optional else line.ask)(request)
+                if not answer:
+                    raise Refused(_NO_ANSWER_BEHIND)
             except Refused as refusal:
                 request = walk.throw(refusal)
             else:
@@ -232,6 +243,7 @@ class _Line(TransactionManager):
         super().__init__(params, _FRAMER, 0, False, None, None, None)
         self.unit = endpoint.unit
         self.received = 0
+        self.patience_s = _OPTIONAL_SHARE * timeout_s
 
     async def ask(self, request: ReadRequest) -> bytes:
         """Return the registers asked for, as bytes.
@@ -245,7 +257,7 @@ class _Line(TransactionManager):
             raise ConnectionError("the connection was closed")
         kind = ReadHoldingRegistersRequest if request.function == 3 else ReadInputRegistersRequest
         asked: ModbusPDU = kind(
-            dev_id=self.unit,
+            dev_id=self.unit if request.unit is None else request.unit,
             transaction_id=self.getNextTID(),
             address=request.address,
             count=request.count,
@@ -263,6 +275,19 @@ class _Line(TransactionManager):
         if isinstance(answer, ExceptionResponse):
             raise Refused(answer.exception_code)
         raise BadAnswer("the answer is not one to this request")
+
+    async def ask_if_there(self, request: ReadRequest) -> bytes:
+        """Return the registers asked for, or nothing if they are refused or nobody answers.
+
+        Raises:
+            BadAnswer: the answer is not one to this request.
+            ConnectionError: the connection is closed.
+        """
+        try:
+            async with asyncio.timeout(self.patience_s):
+                return await self.ask(request)
+        except (Refused, TimeoutError):
+            return b""
 
     def hang_up(self) -> None:
         """Close at once: nothing is left to be sent, and a peer must not hold the socket."""

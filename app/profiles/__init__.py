@@ -1,8 +1,10 @@
 """Device profiles: what the registers of a gateway mean. Data and pure functions, no I/O."""
 
 from .base import Profile
+from .fronius import Fronius
 from .goodwe import GOODWE
 from .huawei import HUAWEI
+from .solaredge import SolarEdge
 from .solax import SOLAX
 from .sungrow import SUNGROW
 from .sunspec import SunSpec
@@ -14,7 +16,12 @@ TABLES: dict[str, Table] = {
     table.name: table for table in (HUAWEI, SUNGROW, GOODWE, SOLAX, VICTRON)
 }
 
-_ALL: tuple[Profile, ...] = (SunSpec(), *map(TableProfile, TABLES.values()))
+_ALL: tuple[Profile, ...] = (
+    SunSpec(),
+    SolarEdge(),
+    Fronius(),
+    *map(TableProfile, TABLES.values()),
+)
 _PROFILES = {profile.name: profile for profile in _ALL}
 
 #: The names an import may give.

@@ -109,13 +109,11 @@ def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) ->
     silent = tuple(
         number
         for number, places in enumerate(plan.units, start=1)
-        if all(
-            values[place] in (absent, None) or values[place] != values[place]
-            for place, absent in places
-        )
+        # NaN is how a float says it
+        if all(values[at] == absent or values[at] != values[at] for at, absent in places)
     )
     # what is the sum over all units is not known while one of them is silent
-    add = _whole_sum if silent else _sum
+    add = _whole_sum if silent else sum_of
     also = also or _NOTHING_ELSE
     battery = also.battery_w if also.stores else add(values, plan.battery)
     pv = add(values, plan.pv)
@@ -200,7 +198,8 @@ def _value(values: list[Any], term: Term) -> float | None:
     return float(sign * raw) if -limit <= raw <= limit else None
 
 
-def _sum(values: list[Any], terms: list[Term]) -> float | None:
+def sum_of(values: list[Any], terms: list[Term]) -> float | None:
+    """Return the sum of those that are there, or None if none is."""
     total = None
     for term in terms:
         value = _value(values, term)

@@ -217,7 +217,7 @@ class TableProfile:
             BadAnswer: this is not a device of the table.
         """
         table = self.table
-        told = yield from self._told("")
+        told = yield from self.told("")
         for key, pattern in table.proof.items():
             value = told.get(key)
             if value is None or (pattern and not re.match(pattern, str(value))):
@@ -225,7 +225,7 @@ class TableProfile:
         present = []
         for part in table.parts:
             try:
-                told |= yield from self._told(part)
+                told |= yield from self.told(part)
                 for request in self._plan_of(part).requests_of(part):
                     _answer = yield request
             except Refused as refusal:
@@ -240,8 +240,12 @@ class TableProfile:
         units = (Unit(1, identity.model, identity.serial),)
         return Discovery(Layout(self.name, shape), identity, units, _ratings(told))
 
-    def _told(self, part: str) -> Generator[ReadRequest, bytes, dict[str, float | str]]:
-        """Read the rows of a part that are read once."""
+    def told(self, part: str) -> Generator[ReadRequest, bytes, dict[str, float | str]]:
+        """Read the rows of a part that are read once.
+
+        Raises:
+            Refused: the device has no such part.
+        """
         rows = [row for row in self.table.rows if row.once and row.part == part]
         requests = self.table.blocks(rows)
         blocks = []
@@ -273,7 +277,7 @@ class TableProfile:
             BadAnswer: an answer does not fit its request.
         """
         plan = self._plan(layout)
-        values = dict(_values(self.table, plan.places, blocks))
+        values = self.values(layout, blocks)
         for formula in self.table.formulas:
             value = _formula(formula, values)
             if value is not None:
@@ -306,6 +310,15 @@ class TableProfile:
             },
             computed=plan.computed,
         )
+
+    def values(self, layout: Layout, blocks: Sequence[bytes]) -> dict[str, float | str]:
+        """Return what the rows hold, by their keys; what is not available is left out.
+
+        Raises:
+            LayoutChanged: the layout is not one of this table.
+            BadAnswer: an answer does not fit its request.
+        """
+        return dict(_values(self.table, self._plan(layout).places, blocks))
 
     def _plan(self, layout: Layout) -> "_Plan":
         if layout.profile != self.name:

@@ -105,6 +105,46 @@ SUNGROW = {
     **block(4, 5213, [63948, 65535]),
 }  # fmt: skip
 
+#: python-solaredged (frenck), tests/fixtures/community: the registers that owners sent in with
+#: their issues. Headers of the chain were left out there; they are where the models begin.
+_SOLAREDGE_HEADS = {
+    **block(3, 40000, [0x5375, 0x6E53, 1, 65]),
+    **block(3, 40004, words(b"SolarEdge".ljust(32, b"\0") + b"SE10K-RWS48BEN4".ljust(32, b"\0"))),
+    **block(3, 40069, [103, 50]),
+}
+#: issue755_u1.json: at night, the battery keeps its charge.
+SOLAREDGE_IDLE = {
+    **_SOLAREDGE_HEADS,
+    **block(3, 40083, [61720, 65534]),
+    **block(3, 40093, [109, 5621, 0]),
+    **block(3, 40100, [61662, 65534]),
+    **block(3, 40107, [4]),
+    **block(3, 40121, [0xFFFF, 0]),
+    **block(3, 57666, [8192, 17945]),
+    **block(3, 57708, [13107, 16827]),
+    **block(3, 57712, [64425, 17484, 2995, 48450, 0, 0]),
+    **block(3, 57726, [8192, 17945, 32768, 17929, 0, 17096, 0, 16768, 6, 0]),
+}
+#: issue827_u1.json: the battery is charged from the AC side; the first of three meters.
+SOLAREDGE_CHARGING = {
+    **_SOLAREDGE_HEADS,
+    **block(3, 40083, [60528, 0]),
+    **block(3, 40093, [43, 18255, 0]),
+    **block(3, 40100, [60452, 0]),
+    **block(3, 40107, [1]),
+    **block(3, 40121, [1, 65]),
+    **block(3, 40188, [203, 105]),
+    **block(3, 40206, [3484]),
+    **block(3, 40210, [0]),
+    **block(3, 40226, [34768, 51352]),
+    **block(3, 40234, [1915, 32560]),
+    **block(3, 40242, [65533]),
+    **block(3, 40295, [0xFFFF, 0]),
+    **block(3, 57666, [45056, 18099]),
+    **block(3, 57712, [45965, 17485, 17178, 49346, 20480, 17820]),
+    **block(3, 57726, [45056, 18099, 13107, 18098, 0, 17094, 21846, 17029, 3, 0]),
+}
+
 #: victronenergy/dbus_modbustcp, test/sim/registertest.py: the maker's test of its gateway.
 VICTRON = {
     **block(3, 800, [0x6261, 0x6462, 0x6565, 0x6631, 0x3562, 0x6164]),

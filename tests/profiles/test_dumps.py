@@ -7,6 +7,7 @@ from app.profiles.base import BadAnswer, Ratings, State
 
 from . import dumps
 from .dumps import play
+from .test_sunspec import Device, common, inverter_103, mppt_160, storage_124
 
 
 def test_a_goodwe_that_charges_and_exports() -> None:
@@ -94,7 +95,53 @@ def test_a_victron_that_charges_and_imports() -> None:
     assert sample.counters == {}
 
 
+def test_a_solaredge_that_keeps_its_charge() -> None:
+    found, sample = play(profiles.get("solaredge-storedge"), dumps.SOLAREDGE_IDLE, fill=0)
+    assert found.layout.shape.endswith("| battery1")
+    assert found.identity.model == "SE10K-RWS48BEN4"
+    assert found.ratings.battery_wh == 9800
+    # 103:DCW is −38.74 W
+    assert (sample.pv_w, sample.battery_w, sample.soc_pct) == (0, 0, 16)
+    assert (sample.grid_w, sample.load_w) == (None, None)
+    assert sample.state is State.RUNNING
+    assert "pv_wh" not in sample.counters
+    assert "pv_w" in sample.computed
+
+
+def test_a_solaredge_that_charges_from_the_grid() -> None:
+    found, sample = play(profiles.get("solaredge-storedge"), dumps.SOLAREDGE_CHARGING, fill=0)
+    assert found.ratings.battery_wh == 23_000
+    # the project: 5,002 W, state "charge", while 103:DCW takes −5,084 W from the AC side
+    assert sample.battery_w == -5002
+    assert sample.pv_w == 0
+    assert sample.soc_pct == pytest.approx(66.667, abs=0.001)
+    assert sample.grid_w == -3484
+    assert sample.state is State.OFF
+    # the project: 2,278,607 and 125,534 Wh; the factor of 40242 is −3, of Wh there
+    assert sample.counters["export_wh"] == pytest.approx(2_278_607, abs=1)
+    assert sample.counters["import_wh"] == pytest.approx(125_534, abs=1)
+
+
+def test_a_fronius_gen24s_nameless_modules_are_the_batterys() -> None:
+    # fronius-modbus (farmio), tests/test_mppt.py: the modules of a GEN24 with a battery
+    modules = mppt_160(
+        ("String 1", 3300, 1_000_000),
+        ("String 2", 1650, 500_000),
+        ("unnamed 3", 0, 200_000),
+        ("unnamed 4", 480, 150_000),
+    )
+    chain = Device(common("Fronius"), inverter_103(5430, 5430), modules, storage_124())
+    registers = {(3, address): value for address, value in chain.registers.items()}
+    found, sample = play(profiles.get("fronius-gen24"), registers)
+    assert ":ppcd" in found.layout.shape
+    assert (sample.pv_w, sample.battery_w, sample.soc_pct) == (4950, 480, 55.5)
+    assert sample.counters == {
+        "pv_wh": 1_500_000, "charge_wh": 200_000, "discharge_wh": 150_000,
+    }  # fmt: skip
+
+
 OF_MAKERS = {
+    "solaredge-storedge": dumps.SOLAREDGE_IDLE,
     "goodwe-et": dumps.GOODWE_INFO | dumps.GOODWE_RUNNING | dumps.GOODWE_BATTERY,
     "huawei-sun2000": dumps.HUAWEI,
     "sungrow-sh": dumps.SUNGROW,
@@ -105,6 +152,7 @@ OF_MAKERS = {
 @pytest.mark.parametrize("name", profiles.NAMES)
 def test_no_dump_is_taken_for_another_makers(name: str) -> None:
     for owner, registers in OF_MAKERS.items():
-        if owner != name:
+        # they are SunSpec: its profile reads them, but for the battery
+        if owner != name and (owner, name) != ("solaredge-storedge", "sunspec"):
             with pytest.raises((BadAnswer, dumps.Refused)):
                 play(profiles.get(name), registers, fill=0)
