@@ -35,3 +35,9 @@ def get(name: str) -> Profile:
         KeyError: there is none.
     """
     return _PROFILES[name]
+
+
+def guesses(name: str) -> dict[str, str]:
+    """Return what nobody has confirmed of a profile: the row, and what is a guess about it."""
+    table = TABLES.get(name)
+    return {row.key: row.guess for row in table.rows if row.guess} if table else {}

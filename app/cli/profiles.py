@@ -1,0 +1,104 @@
+"""`flask profiles …`: which device profile fits, and what it makes of a device."""
+
+import asyncio
+from collections.abc import Iterator
+
+import click
+from flask.cli import AppGroup
+
+from .. import clock
+from .. import profiles as known
+from ..drivers.modbus import Outcome, PollResult, Target, poll
+from ..profiles.base import Discovery, Layout, Sample
+from ..profiles.endpoints import Endpoint
+
+profiles = AppGroup("profiles", help="Device profiles: what the registers of a gateway mean.")
+
+# SunSpec fits some makers' devices too, but knows less of them: it comes last.
+_ORDER = (*(name for name in known.NAMES if name != "sunspec"), "sunspec")
+
+_POWERS = {
+    "pv_w": "generation",
+    "load_w": "consumption",
+    "grid_w": "grid (import > 0)",
+    "battery_w": "battery (discharge > 0)",
+}
+
+
+@profiles.command("probe")
+@click.argument("endpoint")
+@click.option("--profile", type=click.Choice(known.NAMES), help="Try this one only.")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds for an answer.")
+def probe(endpoint: str, profile: str | None, timeout: float) -> None:
+    """Try each profile on the device at ENDPOINT and show the values of the one that fits.
+
+    Nothing is written to the device, and nothing is kept. One connection is open at a time, but
+    devices that allow a single one are disturbed if the portal polls them at that moment.
+    """
+    try:
+        Endpoint.parse(endpoint)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    fitting: list[PollResult] = []
+    for name in (profile,) if profile else _ORDER:
+        target = Target(name, endpoint, name)
+        result = asyncio.run(poll(target, timeout_s=timeout, now=clock.now))
+        click.echo(f"{name:<20} {_verdict(result)}")
+        if result.outcome is Outcome.OK:
+            fitting.append(result)
+        elif result.outcome is Outcome.UNREACHABLE:
+            raise click.ClickException(f"{endpoint} cannot be reached: {result.detail}")
+    if not fitting:
+        raise click.ClickException(f"no profile fits the device at {endpoint}")
+    best = fitting[0]
+    if best.sample and best.discovery:
+        click.echo("")
+        for line in _shown(str(best.key), best.sample, best.discovery):
+            click.echo(line)
+
+
+def _verdict(result: PollResult) -> str:
+    if result.outcome is Outcome.OK and result.discovery:
+        identity = result.discovery.identity
+        told = " ".join(filter(None, (identity.manufacturer, identity.model, identity.serial)))
+        return f"fits: {told}"
+    return f"no: {result.detail}"
+
+
+def _shown(name: str, sample: Sample, found: Discovery) -> Iterator[str]:
+    """Give the lines that show a device's values."""
+    identity, sides = found.identity, known.get(name).sides(found.layout)
+    yield f"Profile {name}"
+    for label, text in (
+        ("maker", identity.manufacturer),
+        ("model", identity.model),
+        ("serial", identity.serial),
+        ("firmware", identity.firmware),
+        ("units", ", ".join(f"{unit.unit_no} {unit.serial}" for unit in found.units)),
+        ("layout", _shortened(found.layout)),
+    ):
+        yield _line(label, text or "–")
+    for key, label in _POWERS.items():
+        value = getattr(sample, key)
+        how = "computed" if key in sample.computed else sides.get(key, "")
+        yield _line(label, "–" if value is None else f"{value:,.0f} W", how)
+    yield _line("state of charge", "–" if sample.soc_pct is None else f"{sample.soc_pct:.1f} %")
+    yield _line("state", sample.state.value)
+    yield _line("alarms", ", ".join(sample.alarms) or "none")
+    for quantity, value in sample.counters.items():
+        step = sample.resolution_wh[quantity] / 1000
+        yield _line(
+            f"total {quantity.removesuffix('_wh')}",
+            f"{value / 1000:,.3f} kWh",
+            f"in steps of {step:g} kWh",
+        )
+    for key, guess in known.guesses(name).items():
+        yield _line("not confirmed", key, guess)
+
+
+def _shortened(layout: Layout) -> str:
+    return layout.shape if len(layout.shape) <= 60 else layout.shape[:57] + "…"
+
+
+def _line(label: str, value: str, note: str = "") -> str:
+    return f"  {label:<24} {value:<20} {note}".rstrip()
