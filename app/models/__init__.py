@@ -8,7 +8,7 @@ from .dealers import Dealer, DealerRegistration
 from .email_changes import EmailChange
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
-from .health import Heartbeat
+from .health import DeviceSeat, Heartbeat
 from .imports import GatewayImport, ImportRow, SealedSheet
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
@@ -33,6 +33,7 @@ __all__ = [
     "DealerInvitation",
     "DealerLook",
     "DealerRegistration",
+    "DeviceSeat",
     "EmailChange",
     "FailureCount",
     "Gateway",
