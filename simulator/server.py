@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import NoSuchIdException
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from app.profiles import TABLES
@@ -45,8 +47,9 @@ class Simulator:
         state_dir: Path | None = None,
         host: str = _HOST,
         clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.host, self.clock = host, clock
+        self.host, self.clock, self.tls = host, clock, tls
         self.state_file = state_dir / _STATE_FILE if state_dir else None
         kept = self._kept()
         self.homes: dict[str, Household] = {}
@@ -70,23 +73,37 @@ class Simulator:
         Raises:
             OSError: a port cannot be had.
         """
+        scheme = "tls" if self.tls else "tcp"
         for port, homes in self._by_port():
             devices = [device for home in homes for device in self._devices(home)]
             # An unknown unit, and a home that is offline, are answered by silence.
-            server = ModbusTcpServer(
-                devices, address=(self.host, port), ignore_missing_devices=True
-            )
+            server = self._server(devices, port)
             if not await server.listen():
                 raise OSError(f"port {port} of {self.host} cannot be opened")
             self.servers.append(server)
             listening: Any = server.transport
             opened = listening.sockets[0].getsockname()[1]
             for home in homes:
-                self.endpoints[home.config.id] = f"tcp://{self.host}:{opened}/{home.config.unit}"
+                self.endpoints[home.config.id] = (
+                    f"{scheme}://{self.host}:{opened}/{home.config.unit}"
+                )
         if control_port is not None:
             self._control = await control.serve(self.command, control_port)
         if self.state_file:
             self._saver = asyncio.create_task(self._save_now_and_then())
+
+    def _server(self, devices: list[SimDevice], port: int) -> ModbusTcpServer:
+        address = (self.host, port)
+        if self.tls is None:
+            return ModbusTcpServer(devices, address=address, ignore_missing_devices=True)
+        # Modbus/TCP Security frames as Modbus TCP does; pymodbus's own framing of TLS is older
+        return ModbusTlsServer(
+            devices,
+            framer=FramerType.SOCKET,
+            address=address,
+            sslctx=self.tls,
+            ignore_missing_devices=True,
+        )
 
     @property
     def control_port(self) -> int | None:
@@ -280,10 +297,11 @@ def running_simulator(
     *,
     state_dir: Path | None = None,
     clock: Callable[[], float] = time.time,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Running]:
     """Run a simulator on free ports in a thread for as long as the block lasts."""
     configs = fleet(households) if isinstance(households, int) else households
-    simulator = Simulator(configs, state_dir=state_dir, clock=clock)
+    simulator = Simulator(configs, state_dir=state_dir, clock=clock, tls=tls)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
     thread.start()

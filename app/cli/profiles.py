@@ -1,21 +1,30 @@
 """`flask profiles …`: which device profile fits, and what it makes of a device."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from uuid import uuid4
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from .. import clock
 from .. import profiles as known
+from ..config import Settings
+from ..domain import seats
 from ..drivers.modbus import Outcome, PollResult, Target, poll
+from ..drivers.security import Trust
 from ..profiles.base import Discovery, Layout, Sample
 from ..profiles.endpoints import Endpoint
+from ..transaction import transaction
 
 profiles = AppGroup("profiles", help="Device profiles: what the registers of a gateway mean.")
 
 # SunSpec fits some makers' devices too, but knows less of them: it comes last.
 _ORDER = (*(name for name in known.NAMES if name != "sunspec"), "sunspec")
+
+# all profiles on a device that lets each of them run into its time limit
+_SEAT_S = 600
 
 _POWERS = {
     "pv_w": "generation",
@@ -29,20 +38,35 @@ _POWERS = {
 @click.argument("endpoint")
 @click.option("--profile", type=click.Choice(known.NAMES), help="Try this one only.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds for an answer.")
-def probe(endpoint: str, profile: str | None, timeout: float) -> None:
+@click.option("--gateway", default="", help="Show the certificate that is meant for this ID (TLS).")
+def probe(endpoint: str, profile: str | None, timeout: float, gateway: str) -> None:
     """Try each profile on the device at ENDPOINT and show the values of the one that fits.
 
-    Nothing is written to the device, and nothing is kept. One connection is open at a time, but
-    devices that allow a single one are disturbed if the portal polls them at that moment.
+    Nothing is written to the device, and nothing is kept of it. One connection is open at a time,
+    and the poller keeps away meanwhile from a device that allows a single one.
     """
     try:
-        Endpoint.parse(endpoint)
+        address = Endpoint.parse(endpoint).address
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    holder = uuid4().hex
+    with transaction():
+        if not seats.take([address], holder, clock.now(), lease_s=_SEAT_S):
+            raise click.ClickException(f"{endpoint} is being polled: try again in a moment")
+    try:
+        _probe(endpoint, (profile,) if profile else _ORDER, timeout, gateway)
+    finally:
+        with transaction():
+            seats.give_back(holder)
+
+
+def _probe(endpoint: str, names: Sequence[str], timeout: float, gateway: str) -> None:
+    settings: Settings = current_app.extensions["settings"]
+    trust = Trust.of(settings.modbus_tls_ca, settings.modbus_tls_client_dir)
     fitting: list[PollResult] = []
-    for name in (profile,) if profile else _ORDER:
-        target = Target(name, endpoint, name)
-        result = asyncio.run(poll(target, timeout_s=timeout, now=clock.now))
+    for name in names:
+        target = Target(name, endpoint, name, gateway=gateway)
+        result = asyncio.run(poll(target, timeout_s=timeout, now=clock.now, trust=trust))
         click.echo(f"{name:<20} {_verdict(result)}")
         if result.outcome is Outcome.OK:
             fitting.append(result)

@@ -10,6 +10,7 @@ import ssl
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 
 class Unready(Exception):
@@ -25,6 +26,11 @@ class Trust:
 
     authority: Path | None = None
     folder: Path | None = None
+
+    @classmethod
+    def of(cls, authority: str, folder: str) -> Self:
+        """Return the trust that settings name; empty ones name nothing."""
+        return cls(Path(authority) if authority else None, Path(folder) if folder else None)
 
     def context(self, gateway: str) -> ssl.SSLContext:
         """Return how to speak to a gateway; files that changed are read again.

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -78,7 +77,7 @@ def poll_shard(ids: list[int]) -> None:
                 concurrency=settings.poll_concurrency,
                 timeout_s=settings.poll_timeout_s,
                 now=clock.now,
-                trust=trust(settings),
+                trust=Trust.of(settings.modbus_tls_ca, settings.modbus_tls_client_dir),
             )
         )
     answers = [
@@ -124,12 +123,6 @@ def _seated(rows: Sequence[Row[Any]], settings: Settings) -> Iterator[Sequence[R
     finally:
         with transaction():
             seats.give_back(holder)
-
-
-def trust(settings: Settings) -> Trust:
-    """Return whom gateways reached by TLS are signed by, and what they are shown."""
-    authority, folder = settings.modbus_tls_ca, settings.modbus_tls_client_dir
-    return Trust(Path(authority) if authority else None, Path(folder) if folder else None)
 
 
 def pace(settings: Settings) -> Pace:

@@ -4,8 +4,10 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from app import profiles
-from app.domain import provisioning
+from app import clock, profiles
+from app.domain import provisioning, seats
+from app.profiles.endpoints import Endpoint
+from app.transaction import transaction
 from simulator.household import Config
 from simulator.server import running_simulator
 from tests.ports import free_port
@@ -57,6 +59,29 @@ def test_what_cannot_be_reached_or_is_no_endpoint_is_said_at_once(app: Flask) ->
     wrong = run(app, "http://example.org")
     assert wrong.exit_code == 1
     assert "tcp://host:port/unit" in wrong.output
+
+
+def test_a_device_that_is_being_polled_is_left_alone(app: Flask) -> None:
+    with running_simulator([Config(HOME, dialect="huawei-sun2000")]) as running:
+        endpoint = running.endpoints[HOME]
+        address = Endpoint.parse(endpoint).address
+        with app.app_context(), transaction():
+            seats.take([address], "a worker", clock.now(), lease_s=90)
+        busy = run(app, endpoint)
+        with app.app_context(), transaction():
+            seats.give_back("a worker")
+        free = run(app, endpoint)
+        with app.app_context(), transaction():
+            assert seats.take([address], "a worker", clock.now(), lease_s=90) == {address}
+    assert busy.exit_code == 1
+    assert "is being polled" in busy.output
+    assert free.exit_code == 0
+
+
+def test_a_device_behind_tls_without_an_authority_is_said(app: Flask) -> None:
+    result = run(app, "tls://127.0.0.1:1/1")
+    assert result.exit_code == 1
+    assert "MODBUS_TLS_CA is not set" in result.output
 
 
 def test_an_import_takes_every_profile(app: Flask) -> None:

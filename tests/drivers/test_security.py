@@ -2,20 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymodbus import FramerType
-from pymodbus.server import ModbusTlsServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
 from app.drivers.modbus import Outcome, PollResult, Target, poll
 from app.drivers.security import Trust, Unready
-from simulator import registers
 from simulator.household import Config
 from simulator.server import running_simulator
 
@@ -38,35 +32,13 @@ def server_side(certificate: Path, **rest: Any) -> ssl.SSLContext:
     return context
 
 
-@asynccontextmanager
-async def gateway(context: ssl.SSLContext) -> AsyncIterator[int]:
-    """Serve a home's registers by TLS; give the port."""
-    config = Config(HOME)
-    data = SimData(
-        registers.BASE, values=registers.blank(config), datatype=DataType.REGISTERS, readonly=True
-    )
-    server = ModbusTlsServer(
-        SimDevice(1, [data]),
-        framer=FramerType.SOCKET,
-        address=("127.0.0.1", 0),
-        sslctx=context,
-    )
-    assert await server.listen()
-    try:
-        yield server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    finally:
-        await server.shutdown()  # type: ignore[no-untyped-call]
-
-
 def read(
     context: ssl.SSLContext, trust: Trust, where: str = "tls://127.0.0.1:{port}/1"
 ) -> PollResult:
-    async def main() -> PollResult:
-        async with gateway(context) as port:
-            target = Target(1, where.format(port=port), "sunspec", None, HOME)
-            return await poll(target, timeout_s=3, now=lambda: NOW, trust=trust)
-
-    return asyncio.run(main())
+    with running_simulator([Config(HOME)], tls=context) as running:
+        port = running.endpoints[HOME].split(":")[2].split("/")[0]
+        target = Target(1, where.format(port=port), "sunspec", None, HOME)
+        return asyncio.run(poll(target, timeout_s=3, now=lambda: NOW, trust=trust))
 
 
 def test_a_gateway_of_the_authority_is_read(authority: Authority) -> None:

@@ -4,6 +4,7 @@ import math
 import re
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -174,6 +175,15 @@ def test_the_profiles_have_the_names_of_their_tables() -> None:
     for name in profiles.NAMES:
         assert profiles.get(name).name == name
         assert len(name) <= 32
+
+
+def test_the_list_of_devices_names_every_profile() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    rows = {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+    assert set(rows) == set(profiles.NAMES)
+    for name, row in rows.items():
+        assert ("one client at a time" in row) == profiles.get(name).one_client
+        assert bool(profiles.guesses(name)) <= ("signs" in row or name == "sungrow-sh")
 
 
 # ---- every row, decoded -------------------------------------------------------------------------
