@@ -19,6 +19,7 @@ _FORMATS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "f3
 NAMES = {
     ("huawei-sun2000", "model"): "SUN2000-5KTL-L1",
     ("goodwe-et", "model"): "GW6000-EH",
+    ("sungrow-sh", "serial"): "A2600000001",
     ("solax-j1", "serial"): "J1SIM000000001",
     ("victron-gx", "serial"): "c0619ab00001",
 }

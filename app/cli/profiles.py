@@ -37,7 +37,13 @@ _POWERS = {
 @profiles.command("probe")
 @click.argument("endpoint")
 @click.option("--profile", type=click.Choice(known.NAMES), help="Try this one only.")
-@click.option("--timeout", default=5.0, show_default=True, help="Seconds for an answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1, max=60),
+    default=5.0,
+    show_default=True,
+    help="Seconds for an answer.",
+)
 @click.option("--gateway", default="", help="Show the certificate that is meant for this ID (TLS).")
 def probe(endpoint: str, profile: str | None, timeout: float, gateway: str) -> None:
     """Try each profile on the device at ENDPOINT and show the values of the one that fits.

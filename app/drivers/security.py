@@ -40,7 +40,7 @@ class Trust:
         """
         if self.authority is None:
             raise Unready("MODBUS_TLS_CA is not set")
-        own = self.folder / f"{gateway}.pem" if self.folder and gateway else None
+        own = self.folder / f"{gateway}.pem" if self.folder and gateway.isalnum() else None
         try:
             changed = self.authority.stat().st_mtime_ns
             own_changed = own.stat().st_mtime_ns if own and own.exists() else None

@@ -58,7 +58,7 @@ SUNGROW = Table(
     low_word_first=True,
     # the dump shows that what lies between is read as 65535
     gap=40,
-    proof={"type": None},
+    proof={"type": None, "serial": r"[0-9A-Z]{8,}\Z"},
     rows=_ROWS,
     formulas=(Turned("battery_w", "battery_size_w", "flow", positive=2, negative=1, side="DC"),),
 )

@@ -15,6 +15,7 @@ Consumption has no counter of its own in SunSpec: it is the balance of the other
 Meter events are left out: they tell of the grid, not of the system.
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,12 +107,7 @@ _NOTHING_ELSE = Elsewhere()
 
 def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) -> Sample:
     """Make a sample of a chain's values and, `also`, of those that are kept elsewhere."""
-    silent = tuple(
-        number
-        for number, places in enumerate(plan.units, start=1)
-        # NaN is how a float says it
-        if all(values[at] == absent or values[at] != values[at] for at, absent in places)
-    )
+    silent = _silent(values, plan)
     # what is the sum over all units is not known while one of them is silent
     add = _whole_sum if silent else sum_of
     also = also or _NOTHING_ELSE
@@ -133,14 +129,24 @@ def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) ->
             inverter = None if stores and battery is None else pv + (battery or 0.0)
         if inverter is not None:
             load = max(0.0, inverter + grid)
-    counted = dict(also.counters)
+    counters: dict[str, float] = {}
+    steps: dict[str, float] = {}
+    sizes: dict[str, float] = {}
+
+    def keep(quantity: str, counter: Counter) -> None:
+        counters[quantity], steps[quantity], size = counter
+        if size is not None:
+            sizes[quantity] = size
+
+    for quantity, known in also.counters.items():
+        keep(quantity, known)
     for quantity, terms in plan.counters.items():
         if also.stores and quantity == "pv_wh":
             continue  # what the inverter gives out is PV's alone only where no battery feeds in
         if silent and _whole_sum(values, terms) is None:
             continue
         if counter := count(values, terms):
-            counted[quantity] = counter
+            keep(quantity, counter)
     return Sample(
         pv,
         load,
@@ -149,9 +155,9 @@ def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) ->
         also.soc_pct if also.stores else _mean(values, plan.soc),
         _state(values, plan),
         _alarms(values, plan),
-        {quantity: value for quantity, (value, _, _) in counted.items()},
-        {quantity: step for quantity, (_, step, _) in counted.items()},
-        {quantity: size for quantity, (_, _, size) in counted.items() if size is not None},
+        counters,
+        steps,
+        sizes,
         plan.computed | {"pv_w"} if also.stores else plan.computed,
         silent,
     )
@@ -237,6 +243,20 @@ def count(values: list[Any], terms: list[Term]) -> Counter | None:
         step = up / down
         size = None if term.wraps is None else term.wraps * up / down
     return None if total is None else (total, step, size)
+
+
+def _silent(values: list[Any], plan: Plan) -> tuple[int, ...]:
+    """Return the numbers of the inverters that give no values."""
+    silent: list[int] = []
+    for number, places in enumerate(plan.units, start=1):
+        for at, absent in places:
+            value = values[at]
+            # a float says it by NaN, which equals nothing
+            if value != absent and not (absent is None and math.isnan(value)):
+                break
+        else:
+            silent.append(number)
+    return tuple(silent)
 
 
 def _state(values: list[Any], plan: Plan) -> State:

@@ -134,6 +134,33 @@ def test_plain_tcp_is_no_way_out(authority: Authority) -> None:
     assert plain.outcome in (Outcome.UNREACHABLE, Outcome.TIMEOUT)
 
 
+def test_a_peer_that_never_shakes_hands_is_given_up(authority: Authority) -> None:
+    async def main() -> PollResult:
+        async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(2)
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        target = Target(1, f"tls://127.0.0.1:{port}/1", "sunspec", None, HOME)
+        try:
+            return await poll(target, timeout_s=0.3, now=lambda: NOW, trust=Trust(authority.file))
+        finally:
+            server.close()
+
+    result = asyncio.run(main())
+    assert result.outcome is Outcome.UNREACHABLE
+    assert result.detail == "TLS: no handshake in time"
+
+
+def test_a_gateways_file_is_found_by_its_id_alone(authority: Authority, tmp_path: Path) -> None:
+    authority.sign("elsewhere")
+    folder = tmp_path / "shown"
+    folder.mkdir()
+    trust = Trust(authority.file, folder)
+    assert trust.context("../authority/elsewhere") is trust.context("")
+
+
 def test_without_an_authority_nobody_is_spoken_to(authority: Authority) -> None:
     result = read(server_side(authority.sign("good", "127.0.0.1")), Trust())
     assert result.outcome is Outcome.UNREACHABLE
