@@ -87,8 +87,9 @@ class SolarEdge:
         shape = found.layout.shape + _KEPT_APART + " ".join(present)
         ratings = found.ratings
         if present:
-            # PV charges batteries past the inverter: its rating does not bound PV's
-            ratings = replace(ratings, pv_w=None, battery_wh=rated)
+            # PV charges batteries past the inverter; as much again is a bound
+            pv = None if ratings.inverter_w is None else 2 * ratings.inverter_w
+            ratings = replace(ratings, pv_w=pv, battery_wh=rated)
         return replace(found, layout=Layout(self.name, shape), ratings=ratings)
 
     def requests(self, layout: Layout) -> tuple[ReadRequest, ...]:

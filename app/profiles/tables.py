@@ -49,7 +49,6 @@ MAX_W = 100_000.0
 MAX_WH = 1e11
 
 POWERS = ("pv_w", "load_w", "grid_w", "battery_w")
-_RATED = ("pv", "inverter", "battery")
 _MAX_ALARMS = 50
 
 # Illegal function, address or value: this device has no such registers.
@@ -437,8 +436,9 @@ def _values(
 
 
 def _ratings(told: Mapping[str, float | str]) -> Ratings:
-    rated = {name: told.get(f"rated_{name}") for name in (*_RATED, "battery_wh")}
+    rated = {name: told.get(f"rated_{name}") for name in ("inverter", "battery", "battery_wh")}
     values = {name: float(value) for name, value in rated.items() if value}
-    return Ratings(
-        values.get("pv"), values.get("inverter"), values.get("battery"), values.get("battery_wh")
-    )
+    inverter, battery = values.get("inverter"), values.get("battery")
+    # PV charges the battery past the inverter; without its rating, as much again is a bound
+    pv = None if inverter is None else inverter + (battery or inverter)
+    return Ratings(pv, inverter, battery, values.get("battery_wh"))

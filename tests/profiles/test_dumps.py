@@ -18,7 +18,7 @@ def test_a_goodwe_that_charges_and_exports() -> None:
     assert found.identity.model == "GW10K-ET"
     assert found.identity.serial == "9010KETU000W0000"
     assert found.identity.firmware == "04029-10-S11"
-    assert found.ratings == Ratings(inverter_w=10_000)
+    assert found.ratings == Ratings(pv_w=20_000, inverter_w=10_000)
     # the values that the project's own tests expect; its battery's power was 254.2 V × −9.8 A then
     assert sample.pv_w == 1695 + 1761
     assert sample.battery_w == -2512

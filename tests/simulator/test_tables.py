@@ -50,6 +50,12 @@ def test_a_home_is_read_as_it_lives(table: Table, moment: datetime, mode: str) -
     assert sample.soc_pct == pytest.approx(told["soc_pct"], abs=0.6)
     assert first.discovery.identity.manufacturer == table.maker
     assert [unit.serial for unit in first.discovery.units] == [first.discovery.identity.serial]
+    rated = first.discovery.ratings
+    known = {row.key for row in table.rows if row.once}
+    assert (rated.inverter_w == 5500) == ("rated_inverter" in known)
+    assert (rated.battery_w == 3000) == ("rated_battery" in known)
+    if rated.inverter_w:
+        assert rated.pv_w == 5500 + (rated.battery_w or 5500)
     counters = {row.key for row in table.rows if row.key in QUANTITIES}
     assert sample.counters.keys() == sample.resolution_wh.keys() == counters
     for key, value in sample.counters.items():
