@@ -115,9 +115,8 @@ def _truth(table: Table, home: Household, now_s: float) -> dict[str, float]:
                     truth[key], rest = share, rest - share
             case Turned():
                 truth[formula.size] = abs(value)
-                truth[formula.bits] = (value > 0) << formula.positive | (
-                    value < 0
-                ) << formula.negative
+                bit = formula.positive if value > 0 else formula.negative
+                truth[formula.bits] = 1 << bit if value else 0
             case First():
                 truth |= dict.fromkeys(formula.of, value)
     return truth
@@ -127,13 +126,8 @@ def _raw(table: Table, row: Row, truth: dict[str, float], home: Household) -> fl
     config = home.config
     match row.unit:
         case "text":
-            serial = _fitting(table, "serial", config.serial or config.id)
-            texts = {
-                "serial": serial,
-                "model": _fitting(table, "model", config.model),
-                "firmware": config.firmware,
-            }
-            return texts[row.key]
+            own = {"serial": config.serial or config.id, "model": config.model}
+            return _fitting(table, row.key, own.get(row.key, config.firmware))
         case "state":
             idle = not truth["pv_w"] and not truth["battery_w"]
             wanted = State.FAULT if home.alarms else State.STANDBY if idle else State.RUNNING

@@ -49,6 +49,8 @@ SOLAREDGE = Table(
     rows=_ROWS,
     low_word_first=True,
     gap=8,
+    # what is missing is read all the same, as "not available"
+    looks_again=False,
     # one Modbus TCP client at a time, says evcc
     one_client=True,
 )

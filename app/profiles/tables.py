@@ -9,7 +9,7 @@ import math
 import re
 import struct
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -165,6 +165,8 @@ class Table:
     #: registers without meaning that one read may run over
     gap: int = 0
     most: int = MAX_REGISTERS
+    #: each poll looks whether a part that was missing is there now
+    looks_again: bool = True
     #: the maker allows one connection at a time
     one_client: bool = False
 
@@ -224,14 +226,16 @@ class TableProfile:
         present = []
         for part in table.parts:
             try:
-                told |= yield from self.told(part)
-                for request in self._plan_of(part).requests_of(part):
+                # that each poll's registers are there makes the part
+                polled = self._plan_of(part).requests_of(part)
+                for request in polled:
                     _answer = yield request
+                if polled:
+                    present.append(part)
+                told |= yield from self.told(part)
             except Refused as refusal:
                 if refusal.code not in _NOT_THERE:
                     raise
-            else:
-                present.append(part)
         shape = " ".join(present)
         identity = Identity(
             table.maker, *(str(told.get(key) or "") for key in ("model", "serial", "firmware"))
@@ -277,6 +281,8 @@ class TableProfile:
         """
         plan = self._plan(layout)
         values = self.values(layout, blocks)
+        if any(blocks[len(plan.places.sizes) :]):
+            raise LayoutChanged("a part is there that was missing")
         for formula in self.table.formulas:
             value = _formula(formula, values)
             if value is not None:
@@ -317,7 +323,10 @@ class TableProfile:
             LayoutChanged: the layout is not one of this table.
             BadAnswer: an answer does not fit its request.
         """
-        return dict(_values(self.table, self._plan(layout).places, blocks))
+        plan = self._plan(layout)
+        if len(blocks) != len(plan.requests):
+            raise BadAnswer(f"{len(blocks)} answers to {len(plan.requests)} requests")
+        return dict(_values(self.table, plan.places, blocks[: len(plan.places.sizes)]))
 
     def _plan(self, layout: Layout) -> "_Plan":
         if layout.profile != self.name:
@@ -352,10 +361,18 @@ class _Plan:
         ]
         self.table = table
         # A part is read by requests of its own: it may be refused as a whole.
-        self.requests = tuple(
-            request for part in ("", *present) for request in self.requests_of(part)
-        )
-        self.places = _Places(table, self.polled, self.requests)
+        own = [request for part in ("", *present) for request in self.requests_of(part)]
+        self.places = _Places(table, self.polled, own)
+        # What is missing may have been away for a moment, or be bought later: each poll looks.
+        absent = [part for part in table.parts if table.looks_again and part not in present]
+        missing = [
+            replace(request, optional=True)
+            for part in absent
+            for request in table.blocks(
+                row for row in table.rows if row.part == part and not row.once
+            )[:1]
+        ]
+        self.requests = (*own, *missing)
         self.counters = [row for row in self.polled if row.key in QUANTITIES]
         known = {row.key for row in self.polled}
         self.sides: dict[str, Side] = {

@@ -46,8 +46,14 @@ def play(
                 request = walk.send(data)
     except StopIteration as end:
         found: Discovery = end.value
-    requests = profile.requests(found.layout)
-    return found, profile.decode(found.layout, [read(request) for request in requests])
+    blocks = []
+    for request in profile.requests(found.layout):
+        try:
+            blocks.append(read(request))
+        except Refused:
+            assert request.optional
+            blocks.append(b"")
+    return found, profile.decode(found.layout, blocks)
 
 
 #: goodwe (marcelblijleven), tests/sample/et: the answers of a GW10K-ET without their frames.

@@ -335,7 +335,7 @@ def test_rubbish_decodes_to_finite_values_or_none(table: Table, data: st.DataObj
 @every_table
 def test_answers_of_another_size_are_refused(table: Table) -> None:
     profile = TableProfile(table)
-    layout = Layout(table.name, "")
+    layout = Layout(table.name, " ".join(table.parts))
     blocks = [bytes(2 * each.count) for each in profile.requests(layout)]
     for wrong in ([], blocks[1:], [*blocks, b""], [blocks[0][:-2], *blocks[1:]]):
         with pytest.raises(BadAnswer):

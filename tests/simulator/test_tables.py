@@ -88,9 +88,11 @@ def test_a_part_that_a_device_lacks_takes_nothing_else_with_it(table: Table) -> 
         home = Config("SIM000000001", dialect=table.name, without=(part,))
         with running_simulator([home], clock=NOON.timestamp) as running:
             first = read(running.endpoints["SIM000000001"], table.name)
+            assert first.discovery, (part, first.detail)
+            kept = first.discovery.layout.to_json()
+            second = read(running.endpoints["SIM000000001"], table.name, kept)
             told = json.loads(running.command("list"))[0]
-        assert first.outcome is Outcome.OK, (part, first.detail)
-        assert first.discovery
+        assert (second.sample, second.discovery) == (first.sample, None)
         assert first.sample
         assert part not in first.discovery.layout.shape.split()
         lost = {row.key for row in table.rows if row.part == part}
@@ -108,6 +110,20 @@ def test_a_part_that_went_away_is_found_missing_at_the_next_poll(table: Table) -
         home = Config("SIM000000001", dialect=table.name, without=(part,))
         polled = any(row.part == part and not row.once for row in table.rows)
         with running_simulator([home]) as running:
+            result = read(running.endpoints["SIM000000001"], table.name, found.layout.to_json())
+        assert result.outcome is Outcome.OK
+        assert (result.discovery is not None) == polled
+
+
+@every_table
+def test_a_part_that_came_later_is_found_at_the_next_poll(table: Table) -> None:
+    for part in table.parts:
+        home = Config("SIM000000001", dialect=table.name, without=(part,))
+        with running_simulator([home]) as running:
+            found = read(running.endpoints["SIM000000001"], table.name).discovery
+            assert found
+        polled = any(row.part == part and not row.once for row in table.rows)
+        with running_simulator([Config("SIM000000001", dialect=table.name)]) as running:
             result = read(running.endpoints["SIM000000001"], table.name, found.layout.to_json())
         assert result.outcome is Outcome.OK
         assert (result.discovery is not None) == polled
