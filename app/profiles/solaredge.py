@@ -56,6 +56,18 @@ SOLAREDGE = Table(
 )
 
 
+_CAPACITY = _ROWS[0]
+_LOOK = ReadRequest(SOLAREDGE.function, _CAPACITY.address, _CAPACITY.width, optional=True)
+
+
+def _has_capacity(block: bytes) -> bool:
+    """Tell whether a battery says how much it holds; one that is not there gives no number."""
+    if len(block) != 2 * _CAPACITY.width:
+        return False
+    raw, least, most = SOLAREDGE.raw(_CAPACITY, block), _CAPACITY.low, _CAPACITY.high
+    return isinstance(raw, float) and (least or 0) <= raw <= (most or 0)
+
+
 class SolarEdge:
     """The profile; see `Profile` for what each method promises."""
 
@@ -101,7 +113,9 @@ class SolarEdge:
             LayoutChanged: the layout is not one of this profile.
         """
         chain, batteries = self._parts(layout)
-        return compile_shape(chain).requests + self._batteries.requests(batteries)
+        # where there is no battery, each poll looks whether one has come
+        rest = self._batteries.requests(batteries) if batteries.shape else (_LOOK,)
+        return compile_shape(chain).requests + rest
 
     def sides(self, layout: Layout) -> Mapping[str, Side]:
         """Tell for each value on which side it is taken.
@@ -122,9 +136,13 @@ class SolarEdge:
         plan = compile_shape(chain)
         own = len(plan.requests)
         values = sunspec.unpack(plan, blocks[:own])
-        read = self._batteries.values(batteries, blocks[own:])
         numbers = [part.removeprefix("battery") for part in batteries.shape.split()]
-        return sunspec.make_sample(plan, values, _stored(read, numbers) if numbers else None)
+        if not numbers:
+            if any(_has_capacity(block) for block in blocks[own:]):
+                raise LayoutChanged("there is a battery now")
+            return sunspec.make_sample(plan, values)
+        read = self._batteries.values(batteries, blocks[own:])
+        return sunspec.make_sample(plan, values, _stored(read, numbers))
 
     def _parts(self, layout: Layout) -> tuple[str, Layout]:
         chain, kept, batteries = layout.shape.partition(_KEPT_APART)

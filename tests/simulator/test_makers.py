@@ -61,11 +61,18 @@ def test_a_home_is_read_as_it_lives(profile: str, moment: datetime, mode: str) -
 def test_a_solaredge_without_battery_counts_what_the_inverter_gives() -> None:
     home = Config(HOME, dialect="solaredge-storedge", without=("battery1",))
     with running_simulator([home], clock=NOON.timestamp) as running:
-        result = read(running, "solaredge-storedge")
+        first = read(running, "solaredge-storedge")
+        result = read(running, "solaredge-storedge", kept(first))
     assert result.sample
+    assert result.discovery is None
     assert result.sample.battery_w is None
     assert result.sample.soc_pct is None
     assert "pv_wh" in result.sample.counters
+    with running_simulator([Config(HOME, dialect="solaredge-storedge")]) as running:
+        later = read(running, "solaredge-storedge", kept(first))
+    assert later.discovery, "a battery that came later is found"
+    assert later.sample
+    assert later.sample.battery_w is not None
 
 
 def test_a_fronius_without_meter_tells_of_all_but_the_grid() -> None:
