@@ -1,5 +1,6 @@
 """Typed settings from the environment or `.env`; the portal refuses to start with wrong ones."""
 
+import ssl
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -108,6 +109,9 @@ class Settings(BaseSettings):
     poll_shard: Annotated[int, Field(ge=1, le=500)] = 500
     poll_concurrency: Annotated[int, Field(ge=1)] = 100
     poll_lease_s: Seconds = 90
+    # gateways spoken to by TLS: the authority that signs them, the portal's certificates for them
+    modbus_tls_ca: str = ""
+    modbus_tls_client_dir: str = ""
     tile_refresh_s: Seconds = 5
     site_zone: str = "Asia/Tokyo"
     contract_current_a: Annotated[int, Field(gt=0)] = 60
@@ -130,6 +134,25 @@ class Settings(BaseSettings):
     def _base_url_is_one(cls, value: str) -> str:
         TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
+
+    @field_validator("modbus_tls_ca")
+    @classmethod
+    def _authority_is_one(cls, value: str) -> str:
+        if value:
+            try:
+                ssl.create_default_context(cafile=value)
+            except (OSError, ValueError) as error:
+                raise ValueError(
+                    f"MODBUS_TLS_CA is no PEM file of certificates: {value}"
+                ) from error
+        return value
+
+    @field_validator("modbus_tls_client_dir")
+    @classmethod
+    def _client_folder_exists(cls, value: str) -> str:
+        if value and not Path(value).is_dir():
+            raise ValueError(f"MODBUS_TLS_CLIENT_DIR is no folder: {value}")
+        return value
 
     @field_validator("metrics_token")
     @classmethod

@@ -5,6 +5,8 @@
     online ID               it answers again
     alarm ID BIT            a fault bit stands, by number (0–30) or name (OVER_TEMP)
     clear ID [BIT]          one bit is gone, or all
+    silence ID UNIT         a unit behind the gateway gives no values any more, by its number
+    wake ID UNIT            it gives them again
     reset-counters ID       the lifetime counters start from 0
     set-mode ID MODE        green, economic or standby
 
@@ -54,7 +56,9 @@ def carry_out(simulator: "Simulator", line: str) -> str:
             _change(home, verb, words)
             simulator.save()
             return f"ok {home.config.id} {verb}"
-    raise Wrong("commands: list, offline, online, alarm, clear, reset-counters, set-mode")
+    raise Wrong(
+        "commands: list, offline, online, alarm, clear, silence, wake, reset-counters, set-mode"
+    )
 
 
 def _home(simulator: "Simulator", place: str) -> Household:
@@ -78,6 +82,10 @@ def _change(home: Household, verb: str, words: list[str]) -> None:
             home.alarms = 0
         case "clear", [bit]:
             home.alarms &= ~(1 << _bit(bit))
+        case "silence", [unit] if unit.isascii() and unit.isdigit():
+            home.silent = sorted({*home.silent, int(unit)})
+        case "wake", [unit] if unit.isascii() and unit.isdigit():
+            home.silent = [other for other in home.silent if other != int(unit)]
         case "reset-counters", []:
             home.energy = dict.fromkeys(home.energy, 0.0)
         case "set-mode", [mode] if mode in MODES:
@@ -106,6 +114,7 @@ def _told(simulator: "Simulator", home: Household) -> dict[str, object]:
         "serial": home.config.serial or home.config.id,
         "mode": home.mode,
         "online": home.online,
+        "silent": home.silent,
         "alarms": [bit for bit in range(31) if home.alarms >> bit & 1],
         "pv_w": flow.pv_w,
         "load_w": flow.load_w,

@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from zlib import crc32
 
+from app.profiles import TABLES
+
 from . import sky
 
+SUNSPEC_DIALECTS = ("10x", "7xx", "10x-2", "solaredge-storedge", "fronius-gen24")
+DIALECTS = (*SUNSPEC_DIALECTS, *TABLES)
 MODES = ("green", "economic", "standby")
 
 # Energy is summed on a fixed grid of seconds, so that a home that was killed and one that was
@@ -25,8 +29,9 @@ _NIGHT = (23, 7)  # when the tariff of the economic mode is cheap
 class Config:
     """What a home is built of, in W and Wh, and where its gateway answers.
 
-    `dialect` is "10x" or "7xx": which SunSpec models the gateway speaks. Port 0 lets the system
-    choose. Homes with the same port share a server and need different units.
+    `dialect` is "10x", "10x-2" (two inverters) or "7xx" (which SunSpec models the gateway speaks)
+    or the name of another profile; such a device can be `without` some of its parts. Port 0 lets
+    the system choose. Homes with the same port share a server and need different units.
     """
 
     id: str
@@ -43,10 +48,11 @@ class Config:
     battery_w: int = 3000
     mode: str = "green"
     seed: int = 0
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.dialect not in ("10x", "7xx"):
-            raise ValueError(f"dialect of {self.id}: 10x or 7xx")
+        if self.dialect not in DIALECTS:
+            raise ValueError(f"dialect of {self.id}: one of {', '.join(DIALECTS)}")
         if self.mode not in MODES:
             raise ValueError(f"mode of {self.id}: one of {', '.join(MODES)}")
         if not 1 <= self.unit <= 247:
@@ -82,6 +88,8 @@ class Household:
     mode: str = ""
     online: bool = True
     alarms: int = 0
+    #: numbers of units that give no values though the gateway answers
+    silent: list[int] = field(default_factory=list)
     energy: dict[str, float] = field(default_factory=_no_energy)
 
     @classmethod
@@ -107,6 +115,7 @@ class Household:
         home = cls(config, mode=config.mode)
         home.at_s, home.stored = float(kept["at_s"]), float(kept["stored"])
         home.online, home.alarms = bool(kept["online"]), int(kept["alarms"])
+        home.silent = [int(unit) for unit in kept.get("silent", ())]
         if kept["mode"] in MODES:
             home.mode = kept["mode"]
         home.energy |= {name: float(kept["energy"][name]) for name in home.energy}

@@ -1,10 +1,11 @@
-"""The registers a home's gateway shows: SunSpec in two dialects.
+"""The registers a home's gateway shows: SunSpec in several dialects.
 
 Model definitions come from pysunspec2; what a dialect does not fill in is "not implemented".
 """
 
 import json
 import struct
+from collections import Counter
 from collections.abc import Iterator, MutableSequence
 from functools import cache
 from importlib.resources import files
@@ -18,7 +19,16 @@ BASE = 40000
 _CHAINS = {
     "10x": (1, 103, 120, 124, 160, 802, 1, 203),
     "7xx": (1, 701, 702, 713, 714, 202),
+    # two inverters, the second without a DC side of its own
+    "10x-2": (1, 103, 120, 124, 160, 802, 1, 103, 1, 203),
+    # batteries have registers of their own
+    "solaredge-storedge": (1, 103, 1, 203),
+    # the meter is a device of its own
+    "fronius-gen24": (1, 103, 120, 124, 160),
+    "meter": (1, 203),
 }
+#: Where a unit's power and state are, by dialect and number.
+_UNITS = {"10x-2": ("103", "103'"), "7xx": ("701",)}
 _GROUPS = {160: 4, 714: 3}
 
 _FORMATS = {
@@ -27,6 +37,12 @@ _FORMATS = {
     "acc32": ("I", 0), "uint32": ("I", 0xFFFFFFFF), "bitfield32": ("I", 0xFFFFFFFF),
     "int32": ("i", -0x80000000), "uint64": ("Q", 0xFFFFFFFFFFFFFFFF), "pad": ("h", -0x8000),
 }  # fmt: skip
+
+_OF_MAKERS: dict[str, dict[str, int | str]] = {
+    "solaredge-storedge": {"1.Mn": "SolarEdge", "1.Md": "SE5K-RWS"},
+    "fronius-gen24": {"1.Mn": "Fronius", "1.Md": "Symo GEN24 6.0"},
+    "meter": {"1.Mn": "Fronius", "1.Md": "Smart Meter TS 65A"},
+}
 
 Place = tuple[int, int, str, int | None]
 
@@ -52,10 +68,10 @@ def _points(number: int) -> Iterator[tuple[str, int, str]]:
 def _places(dialect: str) -> tuple[dict[str, Place], int]:
     """Return where each point lies (`model.point` → offset, size, format, absent), and the end."""
     places: dict[str, Place] = {}
-    offset, seen = 2, set[int]()
+    offset, seen = 2, Counter[int]()
     for number in _CHAINS[dialect]:
-        prefix = f"{number}'" if number in seen else str(number)
-        seen.add(number)
+        prefix = str(number) + "'" * seen[number]
+        seen[number] += 1
         for name, size, kind in _points(number):
             form, absent = _FORMATS.get(kind, ("", None))
             places[f"{prefix}.{name}"] = (offset, size, form, absent)
@@ -63,9 +79,9 @@ def _places(dialect: str) -> tuple[dict[str, Place], int]:
     return places, offset
 
 
-def blank(config: Config) -> list[int]:
+def blank(config: Config, dialect: str = "") -> list[int]:
     """Return the registers from `BASE` on, with all that never changes."""
-    places, end = _places(config.dialect)
+    places, end = _places(dialect or config.dialect)
     registers = [0] * (end + 2)
     registers[:2] = struct.unpack(">2H", b"SunS")
     registers[end] = 0xFFFF
@@ -78,18 +94,36 @@ def blank(config: Config) -> list[int]:
     for (name, place), stop in zip(starts, ends, strict=True):
         registers[place[0]] = int(name.split(".")[0].rstrip("'"))
         registers[place[0] + 1] = stop - place[0] - 2
-    for name, value in _constants(config).items():
-        _put(registers, places[name], value)
+    for name, value in _constants(config, dialect or config.dialect).items():
+        if name in places:
+            _put(registers, places[name], value)
     return registers
 
 
-def refresh(registers: MutableSequence[int], home: Household, now_s: float) -> None:
+def refresh(
+    registers: MutableSequence[int], home: Household, now_s: float, dialect: str = ""
+) -> None:
     """Write the values of this moment into the registers that `blank` made."""
-    places, _ = _places(home.config.dialect)
+    dialect = dialect or home.config.dialect
+    places, _ = _places(dialect)
     flow = home.flow(now_s)
-    values = _values_10x(home, flow) if home.config.dialect == "10x" else _values_7xx(home, flow)
+    values = _values_7xx(home, flow) if dialect == "7xx" else _values_10x(home, flow)
+    if dialect == "10x-2":
+        # the second inverter gives half of what both give
+        values["103'.W"] = values["103'.DCW"] = values["103.W"] // 2
+        values["103.W"] -= values["103'.W"]
+        values["103'.St"], values["103'.Evt1"] = values["103.St"], 0
+    elif dialect == "solaredge-storedge":
+        values["203.W"] = -values["203.W"]
     for name, value in values.items():
-        _put(registers, places[name], value)
+        if name in places:
+            _put(registers, places[name], value)
+    for number, unit in enumerate(_UNITS.get(dialect, ("103",)), start=1):
+        if number in home.silent:
+            for point in ("W", "St", "InvSt"):
+                place = places.get(f"{unit}.{point}")
+                if place and place[3] is not None:
+                    _put(registers, place, place[3])
 
 
 def _put(registers: MutableSequence[int], place: Place, value: int | str) -> None:
@@ -101,15 +135,20 @@ def _put(registers: MutableSequence[int], place: Place, value: int | str) -> Non
     registers[offset : offset + size] = struct.unpack(f">{size}H", raw)
 
 
-def _constants(config: Config) -> dict[str, int | str]:
+def _constants(config: Config, dialect: str) -> dict[str, int | str]:
     common: dict[str, int | str] = {
         "1.Mn": config.maker, "1.Md": config.model, "1.Vr": config.firmware,
         "1.SN": config.serial or config.id, "1.Opt": "", "1.DA": config.unit,
     }  # fmt: skip
-    if config.dialect == "10x":
+    if dialect != "7xx":
+        common |= _OF_MAKERS.get(dialect, {})
+        meter, unit = ("1''", "1'") if dialect == "10x-2" else ("1'", "-")
         return common | {
-            "1'.Mn": config.maker, "1'.Md": "HM-3", "1'.Vr": "1", "1'.SN": f"M{config.id}",
-            "1'.Opt": "", "1'.DA": config.unit,
+            f"{meter}.Mn": common["1.Mn"], f"{meter}.Md": "HM-3", f"{meter}.Vr": "1",
+            f"{meter}.SN": f"M{config.id}", f"{meter}.Opt": "", f"{meter}.DA": config.unit,
+            f"{unit}.Mn": config.maker, f"{unit}.Md": config.model, f"{unit}.Vr": config.firmware,
+            f"{unit}.SN": f"{common['1.SN']}-2", f"{unit}.Opt": "", f"{unit}.DA": config.unit,
+            "103'.W_SF": 0, "103'.WH_SF": 0, "103'.DCW_SF": 0, "103'.Evt2": 0,
             "103.W_SF": 0, "103.WH_SF": 0, "103.DCW_SF": 0, "103.Hz_SF": -2, "103.V_SF": -1,
             "103.PhVphA": 1010, "103.Hz": 5000, "103.Evt2": 0,
             "120.DERTyp": 82, "120.WRtg": config.inverter_w // 10, "120.WRtg_SF": 1,
@@ -121,7 +160,8 @@ def _constants(config: Config) -> dict[str, int | str]:
             "160.DCA_SF": -1, "160.DCV_SF": -1, "160.DCW_SF": 0, "160.DCWH_SF": 0, "160.Evt": 0,
             "160.N": 4, "160.1.ID": 1, "160.2.ID": 2, "160.3.ID": 3, "160.4.ID": 4,
             "160.1.IDStr": "MPPT 1", "160.2.IDStr": "MPPT 2",
-            "160.3.IDStr": "StCha 3", "160.4.IDStr": "StDisCha 4",
+            "160.3.IDStr": "unnamed 3" if dialect == "fronius-gen24" else "StCha 3",
+            "160.4.IDStr": "unnamed 4" if dialect == "fronius-gen24" else "StDisCha 4",
             "160.1.DCEvt": 0, "160.2.DCEvt": 0, "160.3.DCEvt": 0, "160.4.DCEvt": 0,
             "802.WHRtg": config.battery_wh, "802.WHRtg_SF": 0, "802.WChaDisChaMax_SF": 0,
             "802.WChaRteMax": config.battery_w, "802.WDisChaRteMax": config.battery_w,

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,12 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import NoSuchIdException
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from . import control, registers
+from app.profiles import TABLES
+from app.profiles.fronius import METER_UNIT
+
+from . import control, registers, tables
 from .household import Config, Household
 
 _HOST = "127.0.0.1"
@@ -42,8 +47,9 @@ class Simulator:
         state_dir: Path | None = None,
         host: str = _HOST,
         clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.host, self.clock = host, clock
+        self.host, self.clock, self.tls = host, clock, tls
         self.state_file = state_dir / _STATE_FILE if state_dir else None
         kept = self._kept()
         self.homes: dict[str, Household] = {}
@@ -67,23 +73,37 @@ class Simulator:
         Raises:
             OSError: a port cannot be had.
         """
+        scheme = "tls" if self.tls else "tcp"
         for port, homes in self._by_port():
-            devices = [self._device(home) for home in homes]
+            devices = [device for home in homes for device in self._devices(home)]
             # An unknown unit, and a home that is offline, are answered by silence.
-            server = ModbusTcpServer(
-                devices, address=(self.host, port), ignore_missing_devices=True
-            )
+            server = self._server(devices, port)
             if not await server.listen():
                 raise OSError(f"port {port} of {self.host} cannot be opened")
             self.servers.append(server)
             listening: Any = server.transport
             opened = listening.sockets[0].getsockname()[1]
             for home in homes:
-                self.endpoints[home.config.id] = f"tcp://{self.host}:{opened}/{home.config.unit}"
+                self.endpoints[home.config.id] = (
+                    f"{scheme}://{self.host}:{opened}/{home.config.unit}"
+                )
         if control_port is not None:
             self._control = await control.serve(self.command, control_port)
         if self.state_file:
             self._saver = asyncio.create_task(self._save_now_and_then())
+
+    def _server(self, devices: list[SimDevice], port: int) -> ModbusTcpServer:
+        address = (self.host, port)
+        if self.tls is None:
+            return ModbusTcpServer(devices, address=address, ignore_missing_devices=True)
+        # Modbus/TCP Security frames as Modbus TCP does; pymodbus's own framing of TLS is older
+        return ModbusTlsServer(
+            devices,
+            framer=FramerType.SOCKET,
+            address=address,
+            sslctx=self.tls,
+            ignore_missing_devices=True,
+        )
 
     @property
     def control_port(self) -> int | None:
@@ -110,14 +130,21 @@ class Simulator:
                 shared.setdefault(home.config.port, []).append(home)
         return [*shared.items(), *alone]
 
-    def _device(self, home: Household) -> SimDevice:
-        data = SimData(
-            registers.BASE,
-            values=registers.blank(home.config),
-            datatype=DataType.REGISTERS,
-            readonly=True,
-        )
-        return SimDevice(home.config.unit, [data], action=_Reader(self, home).read)
+    def _devices(self, home: Household) -> list[SimDevice]:
+        """Return what answers for a home: one device, or with a meter of its own two."""
+        dialect, unit = home.config.dialect, home.config.unit
+        if dialect in TABLES:
+            blocks = tables.simdata(home.config)
+            return [SimDevice(unit, blocks, action=_Reader(self, home, _by_table).read)]
+        data = [_registers(registers.BASE, registers.blank(home.config))]
+        if dialect == "solaredge-storedge":
+            data += tables.battery_data(home.config)
+        devices = [SimDevice(unit, data, action=_Reader(self, home, _by_chain).read)]
+        if dialect == "fronius-gen24" and "meter" not in home.config.without:
+            meter = [_registers(registers.BASE, registers.blank(home.config, "meter"))]
+            reader = _Reader(self, home, _by_meter, METER_UNIT)
+            devices.append(SimDevice(METER_UNIT, meter, action=reader.read))
+        return devices
 
     # ---- surviving a restart ---------------------------------------------------------------
 
@@ -157,12 +184,39 @@ class Simulator:
         return control.carry_out(self, line)
 
 
-class _Reader:
-    """Bring a home's registers up to date when they are read, once a second."""
+def _registers(address: int, values: list[int]) -> SimData:
+    return SimData(address, values=values, datatype=DataType.REGISTERS, readonly=True)
 
-    def __init__(self, simulator: Simulator, home: Household) -> None:
-        self.simulator, self.home = simulator, home
-        self.shown: tuple[int, int, str] | None = None
+
+Refresh = Callable[[list[int], int, int, Household, float], None]
+
+
+def _by_table(current: list[int], start: int, function: int, home: Household, now_s: float) -> None:
+    tables.refresh(current, start, function, home, now_s)
+
+
+def _by_chain(
+    current: list[int], start: int, _function: int, home: Household, now_s: float
+) -> None:
+    registers.refresh(current, home, now_s)
+    if home.config.dialect == "solaredge-storedge":
+        tables.refresh_battery(current, start, home, now_s)
+
+
+def _by_meter(
+    current: list[int], _start: int, _function: int, home: Household, now_s: float
+) -> None:
+    registers.refresh(current, home, now_s, "meter")
+
+
+class _Reader:
+    """Bring a device's registers up to date when they are read, once a second."""
+
+    def __init__(
+        self, simulator: Simulator, home: Household, refresh: Refresh, unit: int | None = None
+    ) -> None:
+        self.simulator, self.home, self.refresh, self.unit = simulator, home, refresh, unit
+        self.shown: dict[int, object] = {}
 
     async def read(self, *request: Any) -> ExcCodes | None:
         """Refresh, or stay silent.
@@ -170,16 +224,17 @@ class _Reader:
         `request` is what pymodbus tells an action: function code, start of the registers, address
         and count asked for, the registers, values to be written.
         """
-        current_registers = request[4]
-        if not self.home.online:
+        function, start, *_, current_registers, _written = request
+        home = self.home
+        if not home.online or self.unit in home.silent:
             raise NoSuchIdException("offline")
         now_s = self.simulator.clock()
         # All reads of one poll should see one moment, but a command is seen at once.
-        moment = int(now_s), self.home.alarms, self.home.mode
-        if moment != self.shown:
-            self.shown = moment
-            self.home.advance(now_s)
-            registers.refresh(current_registers, self.home, now_s)
+        moment = int(now_s), home.alarms, home.mode, tuple(home.silent)
+        if moment != self.shown.get(function):
+            self.shown[function] = moment
+            home.advance(now_s)
+            self.refresh(current_registers, start, function, home, now_s)
         return None
 
 
@@ -242,10 +297,11 @@ def running_simulator(
     *,
     state_dir: Path | None = None,
     clock: Callable[[], float] = time.time,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Running]:
     """Run a simulator on free ports in a thread for as long as the block lasts."""
     configs = fleet(households) if isinstance(households, int) else households
-    simulator = Simulator(configs, state_dir=state_dir, clock=clock)
+    simulator = Simulator(configs, state_dir=state_dir, clock=clock, tls=tls)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
     thread.start()

@@ -108,3 +108,14 @@ def test_every_setting_is_read_somewhere() -> None:
     read |= {f"{name}_en" for name in read}
     read |= {name.lower() for name in Settings(_env_file=None, testing=True).names}  # type: ignore[call-arg]
     assert fields - read == set()
+
+
+def test_an_authority_that_is_none_and_a_folder_that_is_gone_are_refused(tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("rubbish")
+    for file in (rubbish, tmp_path / "gone.pem", tmp_path):
+        with pytest.raises(ValidationError, match="MODBUS_TLS_CA"):
+            named(modbus_tls_ca=str(file))
+    with pytest.raises(ValidationError, match="MODBUS_TLS_CLIENT_DIR"):
+        named(modbus_tls_client_dir=str(tmp_path / "gone"))
+    assert named(modbus_tls_client_dir=str(tmp_path)).modbus_tls_ca == ""

@@ -7,6 +7,7 @@ from .campaign import campaign
 from .dealers import dealers
 from .gateways import gateways
 from .operators import operators
+from .profiles import profiles
 from .terms import terms
 
 
@@ -17,4 +18,5 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(dealers)
     app.cli.add_command(gateways)
     app.cli.add_command(operators)
+    app.cli.add_command(profiles)
     app.cli.add_command(terms)

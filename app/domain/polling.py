@@ -122,12 +122,23 @@ def shards(claimed: Iterable[Claimed], size: int) -> list[list[int]]:
 
 
 def targets(ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return how to reach the gateways: rows of id, endpoint, profile and layout."""
+    """Return how to reach the gateways: rows of id, public_id, endpoint, profile and layout."""
     return db.session.execute(
-        select(Gateway.id, Gateway.endpoint, Gateway.profile, Gateway.layout).where(
-            Gateway.id.in_(ids)
-        )
+        select(
+            Gateway.id, Gateway.public_id, Gateway.endpoint, Gateway.profile, Gateway.layout
+        ).where(Gateway.id.in_(ids))
     ).all()
+
+
+def put_off(ids: Sequence[int], until: datetime) -> None:
+    """Give claimed gateways back unasked, to be asked after `until`."""
+    if ids:
+        db.session.execute(
+            update(PollState)
+            .where(PollState.gateway_id.in_(ids))
+            .values(next_poll_at=until, claimed_until=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def watch(gateway_id: int, now: datetime, *, for_s: float, pace: Pace) -> None:

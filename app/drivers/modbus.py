@@ -6,6 +6,8 @@ bounded time and memory, and touches no other.
 
 import asyncio
 import logging
+import ssl
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +32,7 @@ from ..profiles.base import (
     Sample,
 )
 from ..profiles.endpoints import Endpoint
+from .security import Trust, Unready, reason
 
 # It logs an error per odd frame, with a dump; a gateway's outcome says what is needed, once.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
@@ -44,7 +47,16 @@ _DISCOVERY_TIMEOUTS = 4
 # Illegal data address: a device that keeps something else there now.
 _ILLEGAL_ADDRESS = 2
 
+# Gateway target device failed to respond: how a gateway speaks of a device behind it.
+_NO_ANSWER_BEHIND = 11
+
+# A device behind the gateway that stays silent may not use up the time of all others.
+_OPTIONAL_SHARE = 0.25
+
 _MAX_DETAIL = 200
+
+# Nobody is trusted until the configuration names an authority.
+_NO_TRUST = Trust()
 
 
 class Outcome(StrEnum):
@@ -59,12 +71,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A gateway to read. `layout` is what an earlier discovery found, as `to_json` gave it."""
+    """A gateway to read. `layout` is what an earlier discovery found, as `to_json` gave it.
+
+    `gateway` is its ID, by which the portal's certificate for it is found.
+    """
 
     key: Hashable
     endpoint: str
     profile: str
     layout: object = None
+    gateway: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +105,25 @@ async def poll_many(
     concurrency: int,
     timeout_s: float,
     now: Callable[[], datetime],
+    trust: Trust = _NO_TRUST,
 ) -> list[PollResult]:
     """Read gateways, at most `concurrency` at a time; results stand in the order of the targets.
 
-    `timeout_s` is per gateway, from connecting to the last answer; see `poll`.
+    `timeout_s` is per gateway, from connecting to the last answer; see `poll`. Those that share a
+    device which allows one client at a time are read one after the other.
     """
     results: dict[int, PollResult] = {}
     todo = iter(enumerate(targets))
+    seats = _shared_seats(targets)
 
     async def work() -> None:
         for place, target in todo:
-            results[place] = await poll(target, timeout_s=timeout_s, now=now)
+            seat = seats.get(place) if seats else None
+            if seat is None:
+                results[place] = await poll(target, timeout_s=timeout_s, now=now, trust=trust)
+            else:
+                async with seat:
+                    results[place] = await poll(target, timeout_s=timeout_s, now=now, trust=trust)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(targets))):
@@ -107,7 +131,29 @@ async def poll_many(
     return [results[place] for place in range(len(targets))]
 
 
-async def poll(target: Target, *, timeout_s: float, now: Callable[[], datetime]) -> PollResult:
+def seat_of(endpoint: str, profile: str) -> str | None:
+    """Return the address at which a device allows one client at a time; None if it allows many."""
+    try:
+        return Endpoint.parse(endpoint).address if profiles.get(profile).one_client else None
+    except (ValueError, KeyError):
+        return None  # it is not polled: `poll` says why
+
+
+def _shared_seats(targets: Sequence[Target]) -> dict[int, asyncio.Lock]:
+    """Return the lock of each target, by its place, whose device another target names as well."""
+    places = {
+        place: seat
+        for place, target in enumerate(targets)
+        if (seat := seat_of(target.endpoint, target.profile))
+    }
+    count = Counter(places.values())
+    locks = {seat: asyncio.Lock() for seat, users in count.items() if users > 1}
+    return {place: locks[seat] for place, seat in places.items() if seat in locks}
+
+
+async def poll(
+    target: Target, *, timeout_s: float, now: Callable[[], datetime], trust: Trust = _NO_TRUST
+) -> PollResult:
     """Read one gateway over a connection of its own: connect, discover if need be, read, close.
 
     All of it takes at most `timeout_s`, or five times that if the device must be discovered.
@@ -116,18 +162,21 @@ async def poll(target: Target, *, timeout_s: float, now: Callable[[], datetime])
     try:
         endpoint = Endpoint.parse(target.endpoint)
         profile = profiles.get(target.profile)
-    except (ValueError, KeyError) as wrong:
+        context = trust.context(target.gateway) if endpoint.tls else None
+    except (ValueError, KeyError, Unready) as wrong:
         detail = f"cannot be polled: {wrong}"[:_MAX_DETAIL]
         return PollResult(target.key, Outcome.UNREACHABLE, now(), detail=detail)
     sample: Sample | None = None
     discovery: Discovery | None = None
     outcome, detail = Outcome.OK, ""
-    line = _Line(endpoint, timeout_s)
+    line = _Line(endpoint, timeout_s, context)
     deadline = asyncio.get_running_loop().time() + timeout_s
     try:
         # It keeps its own time limit, and no other may surround it: it waits by `wait_for`, which
         # on Python 3.11 loses a time-out that comes as the connection does, and with it our limit.
-        if not await line.connect():
+        if context is not None:
+            await line.connect_securely(endpoint.name or endpoint.host)
+        elif not await line.connect():
             raise ConnectionError("no connection")
         async with asyncio.timeout_at(deadline):
             sample = await _read_as_before(line, profile, target.layout)
@@ -169,7 +218,10 @@ async def _read_as_before(line: "_Line", profile: Profile, kept: object) -> Samp
 
 
 async def _read(line: "_Line", profile: Profile, layout: Layout) -> Sample:
-    blocks = [await line.ask(request) for request in profile.requests(layout)]
+    blocks = [
+        await line.ask_if_there(request) if request.optional else await line.ask(request)
+        for request in profile.requests(layout)
+    ]
     return profile.decode(layout, blocks)
 
 
@@ -179,7 +231,9 @@ async def _discover(line: "_Line", profile: Profile) -> Discovery:
         request = next(walk)
         while True:
             try:
-                answer = await line.ask(request)
+                answer = await (line.ask_if_there if request.optional else line.ask)(request)
+                if not answer:
+                    raise Refused(_NO_ANSWER_BEHIND)
             except Refused as refusal:
                 request = walk.throw(refusal)
             else:
@@ -221,9 +275,12 @@ _FRAMER = FramerSocket(_Answers(False))
 class _Line(TransactionManager):
     """One connection to a gateway, one request at a time, no retries, no reconnecting."""
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
+    def __init__(
+        self, endpoint: Endpoint, timeout_s: float, context: ssl.SSLContext | None = None
+    ) -> None:
         params = CommParams(
-            comm_type=CommType.TCP,
+            comm_type=CommType.TCP if context is None else CommType.TLS,
+            sslctx=context,
             host=endpoint.host,
             port=endpoint.port,
             reconnect_delay=0,
@@ -232,6 +289,32 @@ class _Line(TransactionManager):
         super().__init__(params, _FRAMER, 0, False, None, None, None)
         self.unit = endpoint.unit
         self.received = 0
+        #: why there is no connection any more
+        self.end = "the connection was closed"
+        self.patience_s = _OPTIONAL_SHARE * timeout_s
+
+    async def connect_securely(self, name: str) -> None:
+        """Connect by TLS to a peer whose certificate is for `name`.
+
+        Raises:
+            ConnectionError: there is no connection, or not to whom it should be.
+        """
+        params = self.comm_params
+        # with TLS 1.3 a peer refuses our certificate after the handshake, and not all say why
+        self.end = "TLS: the connection was closed; our certificate may be missing or refused"
+        try:
+            async with asyncio.timeout(params.timeout_connect):
+                await self.loop.create_connection(
+                    self.handle_new_connection,
+                    params.host,
+                    params.port,
+                    ssl=params.sslctx,
+                    server_hostname=name,
+                )
+        except TimeoutError:
+            raise ConnectionError("TLS: no handshake in time") from None
+        except (OSError, ValueError) as failed:
+            raise ConnectionError(f"TLS: {reason(failed)}") from failed
 
     async def ask(self, request: ReadRequest) -> bytes:
         """Return the registers asked for, as bytes.
@@ -242,10 +325,10 @@ class _Line(TransactionManager):
             ConnectionError: the connection is closed.
         """
         if not self.transport:
-            raise ConnectionError("the connection was closed")
+            raise ConnectionError(self.end)
         kind = ReadHoldingRegistersRequest if request.function == 3 else ReadInputRegistersRequest
         asked: ModbusPDU = kind(
-            dev_id=self.unit,
+            dev_id=self.unit if request.unit is None else request.unit,
             transaction_id=self.getNextTID(),
             address=request.address,
             count=request.count,
@@ -263,6 +346,19 @@ class _Line(TransactionManager):
         if isinstance(answer, ExceptionResponse):
             raise Refused(answer.exception_code)
         raise BadAnswer("the answer is not one to this request")
+
+    async def ask_if_there(self, request: ReadRequest) -> bytes:
+        """Return the registers asked for, or nothing if they are refused or nobody answers.
+
+        Raises:
+            BadAnswer: the answer is not one to this request.
+            ConnectionError: the connection is closed.
+        """
+        try:
+            async with asyncio.timeout(self.patience_s):
+                return await self.ask(request)
+        except (Refused, TimeoutError):
+            return b""
 
     def hang_up(self) -> None:
         """Close at once: nothing is left to be sent, and a peer must not hold the socket."""
@@ -284,7 +380,9 @@ class _Line(TransactionManager):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._fail(ConnectionError("the connection was closed"))
+        if isinstance(exc, ssl.SSLError):
+            self.end = f"TLS: {reason(exc)}"
+        self._fail(ConnectionError(self.end))
 
     def _fail(self, reason: Exception) -> None:
         future = self.response_future

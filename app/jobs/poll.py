@@ -1,16 +1,23 @@
 """Ask the gateways that are due, in shards."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
 import structlog
 from flask import current_app
 from redis.exceptions import RedisError
+from sqlalchemy import Row
 
 from .. import clock
 from ..config import Settings
-from ..domain import polling
+from ..domain import polling, seats
 from ..domain.polling import Answer, Defaults, Pace
-from ..drivers.modbus import Target, poll_many
+from ..drivers.modbus import Target, poll_many, seat_of
+from ..drivers.security import Trust
 from ..extensions import db, queues
 from ..transaction import transaction
 from .context import in_app
@@ -54,19 +61,25 @@ def claim_due() -> None:
 def poll_shard(ids: list[int]) -> None:
     """Read these gateways, all at once, and keep what they answered. At least once.
 
-    Nothing is locked while they are being read. A gateway that is gone is left out.
+    Nothing is locked while they are being read. A gateway that is gone is left out, and so is one
+    whose device allows one client only and has another worker: it is asked a little later.
     """
     settings: Settings = current_app.extensions["settings"]
     rows = polling.targets(ids)
     db.session.rollback()  # ends the reading transaction: the network takes its time
-    results = asyncio.run(
-        poll_many(
-            [Target(row.id, row.endpoint, row.profile, row.layout) for row in rows],
-            concurrency=settings.poll_concurrency,
-            timeout_s=settings.poll_timeout_s,
-            now=clock.now,
+    with _seated(rows, settings) as free:
+        results = asyncio.run(
+            poll_many(
+                [
+                    Target(row.id, row.endpoint, row.profile, row.layout, row.public_id)
+                    for row in free
+                ],
+                concurrency=settings.poll_concurrency,
+                timeout_s=settings.poll_timeout_s,
+                now=clock.now,
+                trust=Trust.of(settings.modbus_tls_ca, settings.modbus_tls_client_dir),
+            )
         )
-    )
     answers = [
         Answer(
             row.id,
@@ -76,7 +89,7 @@ def poll_shard(ids: list[int]) -> None:
             result.discovery,
             result.detail,
         )
-        for row, result in zip(rows, results, strict=True)
+        for row, result in zip(free, results, strict=True)
     ]
     with transaction():
         settled = polling.settle(
@@ -86,6 +99,30 @@ def poll_shard(ids: list[int]) -> None:
         log.warning("gateway_down", gateway=gateway, outcome=outcome, detail=detail)
     for gateway in settled.up:
         log.info("gateway_up", gateway=gateway)
+
+
+@contextmanager
+def _seated(rows: Sequence[Row[Any]], settings: Settings) -> Iterator[Sequence[Row[Any]]]:
+    """Keep other workers away from devices that allow one client, for as long as they are read.
+
+    Give the gateways that may be read now; those another worker is at are put off. Whoever dies
+    here gives its seats back by doing nothing.
+    """
+    places = {row.id: seat for row in rows if (seat := seat_of(row.endpoint, row.profile))}
+    if not places:
+        yield rows
+        return
+    holder = uuid4().hex
+    with transaction():
+        now = clock.now()
+        got = seats.take(set(places.values()), holder, now, lease_s=settings.poll_lease_s)
+        taken = [id_ for id_, seat in places.items() if seat not in got]
+        polling.put_off(taken, now + timedelta(seconds=settings.poll_watched_s))
+    try:
+        yield [row for row in rows if row.id not in taken]
+    finally:
+        with transaction():
+            seats.give_back(holder)
 
 
 def pace(settings: Settings) -> Pace:

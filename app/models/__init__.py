@@ -9,7 +9,7 @@ from .email_changes import EmailChange
 from .energy import EnergyTotal, MeterCheckpoint
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
-from .health import Heartbeat
+from .health import DeviceSeat, Heartbeat
 from .imports import GatewayImport, ImportRow, SealedSheet
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
@@ -34,6 +34,7 @@ __all__ = [
     "DealerInvitation",
     "DealerLook",
     "DealerRegistration",
+    "DeviceSeat",
     "EmailChange",
     "EnergyTotal",
     "FailureCount",

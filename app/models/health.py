@@ -16,3 +16,13 @@ class Heartbeat(Model):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     at: Mapped[datetime]
     back_at: Mapped[datetime]
+
+
+class DeviceSeat(Model):
+    """Who is connected to a device that allows one client at a time, by its host and port."""
+
+    __tablename__ = "device_seats"
+
+    address: Mapped[str] = mapped_column(String(262), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(32), index=True)
+    held_until: Mapped[datetime]

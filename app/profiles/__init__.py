@@ -1,9 +1,28 @@
 """Device profiles: what the registers of a gateway mean. Data and pure functions, no I/O."""
 
 from .base import Profile
+from .fronius import Fronius
+from .goodwe import GOODWE
+from .huawei import HUAWEI
+from .solaredge import SolarEdge
+from .solax import SOLAX
+from .sungrow import SUNGROW
 from .sunspec import SunSpec
+from .tables import Table, TableProfile
+from .victron import VICTRON
 
-_PROFILES: dict[str, Profile] = {profile.name: profile for profile in (SunSpec(),)}
+#: The devices that are a fixed table, by the name of their profile.
+TABLES: dict[str, Table] = {
+    table.name: table for table in (HUAWEI, SUNGROW, GOODWE, SOLAX, VICTRON)
+}
+
+_ALL: tuple[Profile, ...] = (
+    SunSpec(),
+    SolarEdge(),
+    Fronius(),
+    *map(TableProfile, TABLES.values()),
+)
+_PROFILES = {profile.name: profile for profile in _ALL}
 
 #: The names an import may give.
 NAMES = tuple(_PROFILES)
@@ -16,3 +35,9 @@ def get(name: str) -> Profile:
         KeyError: there is none.
     """
     return _PROFILES[name]
+
+
+def guesses(name: str) -> dict[str, str]:
+    """Return what nobody has confirmed of a profile: the row, and what is a guess about it."""
+    table = TABLES.get(name)
+    return {row.key: row.guess for row in table.rows if row.guess} if table else {}

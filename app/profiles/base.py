@@ -5,7 +5,7 @@ makes values of the answers. Signs and units are those of the portal: `grid_w` i
 `battery_w` discharge > 0, power in W, energy in Wh. Unknown is None or absent, never 0.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol, Self
@@ -47,13 +47,31 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Of several inverters the worst speaks for all.
+_WORST_FIRST = (State.FAULT, State.RUNNING, State.STANDBY, State.OFF)
+
+
+def worst(states: Collection[State]) -> State:
+    """Return the state that speaks for all; unknown if none is known."""
+    for state in _WORST_FIRST:
+        if state in states:
+            return state
+    return State.UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """`count` registers from the zero-based `address`; function 3 is holding, 4 is input."""
+    """`count` registers from the zero-based `address`; function 3 is holding, 4 is input.
+
+    `unit` is another device behind the same gateway than the one of its endpoint. Without an answer
+    to a request that is `optional`, the block is empty and the rest is read on.
+    """
 
     function: int
     address: int
     count: int
+    unit: int | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +147,8 @@ class Sample:
 
     `counters` and `resolution_wh` (a counter's smallest step) share their keys, a subset of
     `QUANTITIES`; `counter_size` (what it wraps at) lacks those that never do. `computed` names the
-    values that are derived from others instead of measured.
+    values that are derived from others instead of measured. `silent_units` are those of the
+    device's units that gave no values: what is the sum over all of them is then unknown.
     """
 
     pv_w: float | None = None
@@ -143,6 +162,7 @@ class Sample:
     resolution_wh: dict[str, float] = field(default_factory=dict)
     counter_size: dict[str, float] = field(default_factory=dict)
     computed: frozenset[str] = frozenset()
+    silent_units: tuple[int, ...] = ()
 
 
 class Profile(Protocol):
@@ -152,6 +172,8 @@ class Profile(Protocol):
     """
 
     name: str
+    #: the maker allows one connection to the device at a time
+    one_client: bool
 
     def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
         """Walk over the device: yield requests, be sent answers, return what was found.

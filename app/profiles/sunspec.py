@@ -15,18 +15,27 @@ Consumption has no counter of its own in SunSpec: it is the balance of the other
 Meter events are left out: they tell of the grid, not of the system.
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from .base import BadAnswer, Discovery, Layout, LayoutChanged, ReadRequest, Sample, Side, State
+from .base import (
+    BadAnswer,
+    Discovery,
+    Layout,
+    LayoutChanged,
+    ReadRequest,
+    Sample,
+    Side,
+    State,
+    worst,
+)
 from .sunspec_plan import Plan, Term, compile_shape
 from .sunspec_walk import discover
 
 #: Power of ten → what to multiply and divide by: 653 / 10 is exact where 653 * 0.1 is not.
 _SCALES = {power: (10 ** max(power, 0), 10 ** max(-power, 0)) for power in range(-10, 11)}
-
-#: Of several inverters the worst speaks for all.
-_WORST_FIRST = (State.FAULT, State.RUNNING, State.STANDBY, State.OFF)
 
 # The top bit means "not implemented", whatever the others say.
 _ABSENT_BITS = 0x80000000
@@ -37,11 +46,15 @@ _MAX_ALARMS = 50
 # A float32 has 24 significant bits: a counter moves in steps of its size / 2^23.
 _FLOAT_STEPS = 2.0**23
 
+#: What a lifetime counter shows, its smallest step and what it wraps at, in Wh.
+Counter = tuple[float, float, float | None]
+
 
 class SunSpec:
     """The profile; see `Profile` for what each method promises."""
 
     name = "sunspec"
+    one_client = False
 
     def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
         """Walk along the device's chain of models.
@@ -75,42 +88,79 @@ class SunSpec:
             BadAnswer: an answer does not fit its request.
         """
         plan = _plan(layout)
-        values = _unpack(plan, blocks)
-        battery = _sum(values, plan.battery)
-        pv = _sum(values, plan.pv)
+        return make_sample(plan, unpack(plan, blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What is known from other registers than the chain's. A battery there is DC-coupled."""
+
+    battery_w: float | None = None
+    soc_pct: float | None = None
+    grid_w: float | None = None
+    counters: Mapping[str, Counter] = field(default_factory=dict)
+    stores: bool = False
+
+
+_NOTHING_ELSE = Elsewhere()
+
+
+def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) -> Sample:
+    """Make a sample of a chain's values and, `also`, of those that are kept elsewhere."""
+    silent = _silent(values, plan)
+    # what is the sum over all units is not known while one of them is silent
+    add = _whole_sum if silent else sum_of
+    also = also or _NOTHING_ELSE
+    battery = also.battery_w if also.stores else add(values, plan.battery)
+    pv = add(values, plan.pv)
+    if pv is not None:
+        if also.stores:
+            pv = None if battery is None else pv - battery
+        elif plan.pv_holds_battery and battery is not None:
+            pv -= battery
         if pv is not None:
-            if plan.pv_holds_battery and battery is not None:
-                pv -= battery
             pv = max(0.0, pv)  # an inverter that sleeps draws a few watts
-        grid = _sum(values, plan.grid)
-        load = None
-        if grid is not None:
-            inverter = _sum(values, plan.ac)
-            if inverter is None and pv is not None and not (plan.battery and battery is None):
-                inverter = pv + (battery or 0.0)
-            if inverter is not None:
-                load = max(0.0, inverter + grid)
-        counters: dict[str, float] = {}
-        steps: dict[str, float] = {}
-        sizes: dict[str, float] = {}
-        for quantity, terms in plan.counters.items():
-            if counter := _count(values, terms):
-                counters[quantity], steps[quantity], size = counter
-                if size is not None:
-                    sizes[quantity] = size
-        return Sample(
-            pv,
-            load,
-            grid,
-            battery,
-            _mean(values, plan.soc),
-            _state(values, plan),
-            _alarms(values, plan),
-            counters,
-            steps,
-            sizes,
-            plan.computed,
-        )
+    grid = add(values, plan.grid) if plan.grid else also.grid_w
+    load = None
+    if grid is not None:
+        inverter = add(values, plan.ac)
+        if inverter is None and pv is not None and not silent:
+            stores = plan.battery or also.stores
+            inverter = None if stores and battery is None else pv + (battery or 0.0)
+        if inverter is not None:
+            load = max(0.0, inverter + grid)
+    counters: dict[str, float] = {}
+    steps: dict[str, float] = {}
+    sizes: dict[str, float] = {}
+
+    def keep(quantity: str, counter: Counter) -> None:
+        counters[quantity], steps[quantity], size = counter
+        if size is not None:
+            sizes[quantity] = size
+
+    for quantity, known in also.counters.items():
+        keep(quantity, known)
+    for quantity, terms in plan.counters.items():
+        if also.stores and quantity == "pv_wh":
+            continue  # what the inverter gives out is PV's alone only where no battery feeds in
+        if silent and _whole_sum(values, terms) is None:
+            continue
+        if counter := count(values, terms):
+            keep(quantity, counter)
+    return Sample(
+        pv,
+        load,
+        grid,
+        battery,
+        also.soc_pct if also.stores else _mean(values, plan.soc),
+        _state(values, plan),
+        _alarms(values, plan),
+        counters,
+        steps,
+        sizes,
+        plan.computed | {"pv_w"} if also.stores else plan.computed,
+        silent,
+    )
 
 
 def _plan(layout: Layout) -> Plan:
@@ -119,7 +169,13 @@ def _plan(layout: Layout) -> Plan:
     return compile_shape(layout.shape)
 
 
-def _unpack(plan: Plan, blocks: Sequence[bytes]) -> list[Any]:
+def unpack(plan: Plan, blocks: Sequence[bytes]) -> list[Any]:
+    """Return all values that the answers hold, in the order of the plan.
+
+    Raises:
+        LayoutChanged: a model's header is not where it was.
+        BadAnswer: an answer does not fit its request.
+    """
     values: list[Any] = []
     if len(blocks) != len(plan.structs):
         raise BadAnswer(f"{len(blocks)} answers to {len(plan.structs)} requests")
@@ -148,7 +204,8 @@ def _value(values: list[Any], term: Term) -> float | None:
     return float(sign * raw) if -limit <= raw <= limit else None
 
 
-def _sum(values: list[Any], terms: list[Term]) -> float | None:
+def sum_of(values: list[Any], terms: list[Term]) -> float | None:
+    """Return the sum of those that are there, or None if none is."""
     total = None
     for term in terms:
         value = _value(values, term)
@@ -157,12 +214,18 @@ def _sum(values: list[Any], terms: list[Term]) -> float | None:
     return total
 
 
+def _whole_sum(values: list[Any], terms: list[Term]) -> float | None:
+    parts = [_value(values, term) for term in terms]
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None
+
+
 def _mean(values: list[Any], terms: list[Term]) -> float | None:
     known = [value for term in terms if (value := _value(values, term)) is not None and value >= 0]
     return sum(known) / len(known) if known else None
 
 
-def _count(values: list[Any], terms: list[Term]) -> tuple[float, float, float | None] | None:
+def count(values: list[Any], terms: list[Term]) -> Counter | None:
     """Add up a lifetime counter: its value, its smallest step, what it wraps at, all in Wh.
 
     The sum wraps where one of its parts does, by the same size.
@@ -182,12 +245,22 @@ def _count(values: list[Any], terms: list[Term]) -> tuple[float, float, float | 
     return None if total is None else (total, step, size)
 
 
+def _silent(values: list[Any], plan: Plan) -> tuple[int, ...]:
+    """Return the numbers of the inverters that give no values."""
+    silent: list[int] = []
+    for number, places in enumerate(plan.units, start=1):
+        for at, absent in places:
+            value = values[at]
+            # a float says it by NaN, which equals nothing
+            if value != absent and not (absent is None and math.isnan(value)):
+                break
+        else:
+            silent.append(number)
+    return tuple(silent)
+
+
 def _state(values: list[Any], plan: Plan) -> State:
-    states = [names.get(values[place], State.UNKNOWN) for place, names in plan.states]
-    for state in _WORST_FIRST:
-        if state in states:
-            return state
-    return State.UNKNOWN
+    return worst([names.get(values[place], State.UNKNOWN) for place, names in plan.states])
 
 
 def _alarms(values: list[Any], plan: Plan) -> tuple[str, ...]:

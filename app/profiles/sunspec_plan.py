@@ -79,6 +79,8 @@ class Plan:
     counters: dict[str, list[Term]] = field(default_factory=dict)
     states: list[tuple[int, dict[int, State]]] = field(default_factory=list)
     alarms: list[tuple[int, dict[int, str]]] = field(default_factory=list)
+    #: by inverter, values of which at least one is there while it works, with what means "none"
+    units: list[tuple[tuple[int, int | None], ...]] = field(default_factory=list)
     #: `pv` is all the inverter takes in on the DC side, the battery's part included
     pv_holds_battery: bool = False
     computed: frozenset[str] = frozenset()
@@ -155,6 +157,7 @@ class _Compiler:
             self._add(self.made.ac, found, "W")
             points = sunspec_models.model(found.number).points
             state = points["InvSt" if found.number == 701 else "St"]
+            self._unit(found, (points["W"], state))
             if self._want(found, state, 0) is not None:
                 names = {
                     raw: _STATES.get(name.removeprefix("gg"), State.UNKNOWN)
@@ -162,6 +165,12 @@ class _Compiler:
                 }
                 self.made.states.append((found.address + state.offset, names))
             self._alarms(found, points["Alrm" if found.number == 701 else "Evt1"], "inverter")
+
+    def _unit(self, found: Found, points: tuple[Point, ...]) -> None:
+        wanted = [(self._want(found, point, 0), point.absent) for point in points]
+        places = tuple((at, absent) for at, absent in wanted if at is not None)
+        if places:
+            self.made.units.append(places)
 
     def _dc_models(self) -> list[Found]:
         useful = [found for found in self.models if found.roles.strip("x")]
@@ -324,6 +333,9 @@ class _Compiler:
             ]
         made.states = [(places[address], names) for address, names in made.states]
         made.alarms = [(places[address], names) for address, names in made.alarms]
+        made.units = [
+            tuple((places[address], absent) for address, absent in unit) for unit in made.units
+        ]
 
 
 def _bit_names(point: Point, prefix: str) -> Iterator[tuple[int, str]]:

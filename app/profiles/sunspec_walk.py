@@ -180,8 +180,10 @@ def _roles(found: Found, block: bytes, identity: Identity, chain: list[Found]) -
         kinds: dict[int | None, str] = {0: "p", 1: "b"}
         return "".join(kinds.get(_raw(block, model.group["PrtTyp"], at), "x") for at in places)
     names = [_text(block, model.group["IDStr"], at).casefold() for at in places]
-    if len(names) == 4 and not any(names) and identity.manufacturer.casefold() == "fronius":
-        # the third and fourth are the battery's, where there is one (evcc, fronius-gen24)
+    told = any("cha" in name and "channel" not in name for name in names)
+    if len(names) == 4 and not told and identity.manufacturer.casefold() == "fronius":
+        # the third and fourth are the battery's, where there is one (evcc, fronius-gen24); they
+        # are nameless, or "unnamed 3" (fronius-modbus by farmio, tests/test_mppt.py)
         return "ppcd" if any(other.number == 124 for other in chain) else "pppp"
     return "".join(_module_role(name) for name in names)
 

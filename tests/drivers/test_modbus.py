@@ -478,6 +478,12 @@ def test_whatever_a_gateway_sends_ends_in_an_outcome(answers, known):
         ("tcp://10.0.0.1:1502/3", Endpoint("10.0.0.1", 1502, 3)),
         ("tcp://gateway.example.org", Endpoint("gateway.example.org", 502, 1)),
         ("tcp://[fd00::1]:502/247", Endpoint("fd00::1", 502, 247)),
+        ("tls://10.0.0.1", Endpoint("10.0.0.1", 802, 1, tls=True)),
+        ("tls://[fd00::1]:8802/9", Endpoint("fd00::1", 8802, 9, tls=True)),
+        (
+            "tls://10.0.0.1:802/1?name=Gateway-7.example.org",
+            Endpoint("10.0.0.1", 802, 1, tls=True, name="gateway-7.example.org"),
+        ),
         ("tcp://localhost:5020/0", Endpoint("localhost", 5020, 0)),
     ],
 )
@@ -489,7 +495,9 @@ def test_an_endpoint_is_parsed(text, expected):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "10.0.0.1:502/1", "tls://10.0.0.1/1", "tcp://", "tcp://:502/1", "tcp://a b/1",
+        "", "10.0.0.1:502/1", "udp://10.0.0.1/1", "tcp://10.0.0.1/1?name=x", "tls://10.0.0.1/1?name=",
+        "tls://10.0.0.1/1?name=a b", "tls://10.0.0.1/1?name=a..b", "tls://10.0.0.1/1?verify=no",
+        "tls://a@10.0.0.1/1?name=x", "tcp://", "tcp://:502/1", "tcp://a b/1",
         "tcp://host:0/1", "tcp://host:70000/1", "tcp://host:x/1", "tcp://host/256",
         "tcp://host/x", "tcp://host/1/2", "tcp://user@host/1", "tcp://host/1?x=1",
         "tcp://a..b/1", "tcp://ホスト/1", "tcp://host/1#x", "tcp://[::1/1",

@@ -1,23 +1,32 @@
 """Polling against real Modbus servers, with nothing in between replaced."""
 
+import socket
+import socketserver
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from time import sleep
 
 import pytest
 from flask import Flask
 from rq import SimpleWorker
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
 from app import clock
 from app.config import Settings
-from app.domain import polling
+from app.domain import polling, seats
 from app.extensions import db, queues
 from app.jobs import poll
-from app.models import Gateway, Latest, PollState, Reading
+from app.models import DeviceSeat, Gateway, Latest, PollState, Reading
+from app.profiles.endpoints import Endpoint
 from app.transaction import transaction
 from simulator.server import Running, running_simulator
+from tests.drivers.certificates import Authority
 from tests.factories import GatewayFactory
 from tests.ports import free_port
 from tests.valkey import Valkey
@@ -153,3 +162,130 @@ def test_a_watched_gateway_is_read_within_ten_seconds(
     assert {row.gateway_id for row in rows} == {watched}
     moments = [began, *(row.taken_at for row in rows), began + timedelta(seconds=28)]
     assert max(later - sooner for sooner, later in pairwise(moments)) <= timedelta(seconds=10)
+
+
+class OneClient(socketserver.ThreadingTCPServer):
+    """A Modbus server that counts its connections; it answers nobody before it is told to."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Conversation)
+        self.lines: list[socket.socket] = []
+        self.most = 0
+        self.go = threading.Event()
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def came(self) -> int:
+        return len(self.lines)
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        super().__exit__(*error)
+
+
+class Conversation(socketserver.BaseRequestHandler):
+    server: OneClient
+
+    def setup(self) -> None:
+        others = sum(is_open(line) for line in self.server.lines)
+        self.server.most = max(self.server.most, others + 1)
+        self.server.lines.append(self.request)
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            while ask := self.request.recv(12):
+                self.server.go.wait(10)
+                # illegal function: that there was one connection at a time is what counts
+                self.request.sendall(ask[:4] + b"\0\3" + ask[6:7] + bytes([ask[7] | 0x80, 1]))
+
+
+def is_open(line: socket.socket) -> bool:
+    """Tell whether the other side still holds a connection, whatever its thread has seen."""
+    try:
+        return line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def at_one_device(app: Flask, port: int, count: int) -> list[int]:
+    ids = add(app, [f"tcp://127.0.0.1:{port}/{unit + 1}" for unit in range(count)])
+    with app.app_context(), transaction():
+        db.session.execute(update(Gateway).values(profile="huawei-sun2000"))
+    return ids
+
+
+def test_gateways_that_share_a_device_of_one_client_are_read_one_after_the_other(
+    app: Flask,
+) -> None:
+    with OneClient() as device:
+        device.go.set()
+        ids = at_one_device(app, device.port, 5)
+        run(app, ids)
+    assert (device.came, device.most) == (5, 1)
+    with app.app_context():
+        outcomes = db.session.scalars(select(PollState.last_outcome)).all()
+        assert list(outcomes) == ["exception"] * 5
+        assert db.session.scalar(select(func.count()).select_from(DeviceSeat)) == 0
+
+
+def test_two_workers_never_connect_to_such_a_device_at_once(app: Flask) -> None:
+    with OneClient() as device:
+        first, second = at_one_device(app, device.port, 2)
+        worker = threading.Thread(target=run, args=(app, [first]))
+        worker.start()
+        while not device.came:
+            sleep(0.01)
+        # the other worker's gateway is put off, not failed
+        run(app, [second])
+        with app.app_context():
+            state = db.session.get_one(PollState, second)
+            assert state.last_outcome == ""
+            assert state.failures == 0
+            assert state.claimed_until is None
+            assert state.next_poll_at > clock.now()
+        device.go.set()
+        worker.join(10)
+        assert (device.came, device.most) == (1, 1)
+        run(app, [second])
+    assert (device.came, device.most) == (2, 1)
+
+
+def test_a_gateway_is_read_by_tls_and_shown_its_own_certificate(
+    app: Flask, settings: Settings, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.sign("gateway", "127.0.0.1"))
+    context.load_verify_locations(authority.file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    app.extensions["settings"] = settings.model_copy(
+        update={"modbus_tls_ca": str(authority.file), "modbus_tls_client_dir": str(shown)}
+    )
+    with running_simulator(1, tls=context) as homes:
+        (id_,) = add(app, list(homes.endpoints.values()))
+        run(app, [id_])
+        with app.app_context():
+            assert "TLS" in db.session.get_one(PollState, id_).last_detail
+            name = db.session.get_one(Gateway, id_).public_id
+        authority.sign(name).rename(shown / f"{name}.pem")
+        run(app, [id_])
+    with app.app_context():
+        assert db.session.get_one(PollState, id_).last_outcome == "ok"
+
+
+def test_devices_of_many_clients_need_no_seat(app: Flask, homes: Running) -> None:
+    ids = add(app, list(homes.endpoints.values()))
+    with app.app_context(), transaction():
+        seats.take([Endpoint.parse(each).address for each in homes.endpoints.values()], "x",
+                   clock.now(), lease_s=90)  # fmt: skip
+    run(app, ids)
+    with app.app_context():
+        assert set(db.session.scalars(select(PollState.last_outcome))) == {"ok"}

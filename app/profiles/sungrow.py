@@ -1,0 +1,64 @@
+"""Sungrow SH hybrid inverters. Addresses are the manual's numbers less one."""
+
+from .base import State
+from .tables import MAX_W, MAX_WH, Row, Table, Turned
+
+_HA = "mkaiser, modbus_sungrow.yaml"
+
+_STATES = {
+    0x0002: State.OFF,
+    0x0008: State.STANDBY,
+    0x0010: State.STANDBY,
+    0x0020: State.STANDBY,
+    0x0040: State.RUNNING,
+    0x0100: State.FAULT,
+    0x0400: State.RUNNING,  # maintenance mode
+    0x0800: State.RUNNING,  # forced mode
+    0x2501: State.STANDBY,  # restarting
+    0x4000: State.RUNNING,  # led by an external energy management
+}
+
+_ROWS = (
+    Row("serial", 4989, "text", "text", _HA, length=10, once=True),
+    Row("type", 4999, "u16", "code", f"{_HA}: codes of the SH series", low=0x0D00, high=0x0EFF,
+        once=True,
+        guess="that all of the SH series and nothing else lies within this range"),
+    Row("rated_inverter", 5000, "u16", "W", f"{_HA}: 0.1 kW", times=100, low=1, high=MAX_W,
+        once=True),
+    Row("pv_w", 5016, "u32", "W", f"{_HA}: total DC power", side="DC", low=0, high=MAX_W),
+    Row("state", 12999, "u16", "state", "OpenEMS", states=_STATES),
+    Row("flow", 13000, "u16", "code", f"{_HA}: bit 1 charging, bit 2 discharging"),
+    Row("pv_wh", 13002, "u32", "Wh", f"{_HA}: 0.1 kWh", times=100, side="DC",
+        low=0, high=MAX_WH),
+    # below 0 where another inverter feeds in behind this one: then it is not consumption
+    Row("load_w", 13007, "i32", "W", _HA, side="AC", low=0, high=MAX_W),
+    Row("grid_w", 13009, "i32", "W", f"{_HA}: export power, + = export", sign=-1, side="AC",
+        low=-MAX_W, high=MAX_W),
+    # without a sign in old firmware, with one in new
+    Row("battery_size_w", 13021, "i16", "W", f"{_HA}: battery power", absolute=True,
+        low=0, high=32_766),
+    Row("soc_pct", 13022, "u16", "%", f"{_HA}: 0.1 %", per=10, low=0, high=100),
+    Row("discharge_wh", 13026, "u32", "Wh", f"{_HA}: 0.1 kWh", times=100, side="DC",
+        low=0, high=MAX_WH),
+    Row("import_wh", 13036, "u32", "Wh", f"{_HA}: 0.1 kWh", times=100, side="AC",
+        low=0, high=MAX_WH),
+    Row("charge_wh", 13040, "u32", "Wh", f"{_HA}: 0.1 kWh", times=100, side="DC",
+        low=0, high=MAX_WH),
+    Row("export_wh", 13045, "u32", "Wh", f"{_HA}: 0.1 kWh", times=100, side="AC",
+        low=0, high=MAX_WH),
+)  # fmt: skip
+
+SUNGROW = Table(
+    name="sungrow-sh",
+    maker="Sungrow",
+    source=f"{_HA}; states: OpenEMS, SystemState of the Sungrow storage",
+    tried_on="homeassistant-sungrow by AlexanderLanin, tests/test_data/master_dump.yaml: an "
+    "SH8.0RT-20 that charges its battery; it settles the sign of 13021 by 13000",
+    function=4,
+    low_word_first=True,
+    # the dump shows that what lies between is read as 65535
+    gap=40,
+    proof={"type": None, "serial": r"[0-9A-Z]{8,}\Z"},
+    rows=_ROWS,
+    formulas=(Turned("battery_w", "battery_size_w", "flow", positive=2, negative=1, side="DC"),),
+)

@@ -1,0 +1,52 @@
+"""Victron GX (Cerbo, Ekrano, Venus): the system as a whole, at Modbus unit 100."""
+
+from .base import State
+from .tables import Row, Sum, Table
+
+_CSV = "victronenergy/dbus_modbustcp, attributes.csv"
+_PV = tuple(f"pv_{where}{line}_w" for where in ("out", "grid", "genset") for line in (1, 2, 3))
+
+# The battery's: the system has none of its own here.
+_STATES = {0: State.STANDBY, 1: State.RUNNING, 2: State.RUNNING}
+
+_ROWS = (
+    Row("serial", 800, "text", "text", _CSV, length=6, once=True),
+    *(
+        Row(key, 808 + place, "u16", "W", f"{_CSV}: PV that feeds in as AC", side="AC",
+            low=0, high=65_534)
+        for place, key in enumerate(_PV)
+    ),
+    *(
+        Row(f"load{line}_w", 816 + line, "u16", "W", f"{_CSV}: AC consumption", side="AC",
+            low=0, high=65_534)
+        for line in (1, 2, 3)
+    ),
+    *(
+        Row(f"grid{line}_w", 819 + line, "i16", "W", f"{_CSV}; evcc: + = import", side="AC",
+            low=-32_767, high=32_766)
+        for line in (1, 2, 3)
+    ),
+    Row("battery_w", 842, "i16", "W", f"{_CSV}: + = charge", sign=-1, side="DC",
+        low=-32_766, high=32_767),
+    Row("soc_pct", 843, "u16", "%", _CSV, low=0, high=100),
+    Row("state", 844, "u16", "state", f"{_CSV}: 0 idle, 1 charging, 2 discharging",
+        states=_STATES),
+    Row("pv_dc_w", 850, "u16", "W", f"{_CSV}: PV at the battery's side", side="DC",
+        low=0, high=65_534, part="pv_dc"),
+)  # fmt: skip
+
+VICTRON = Table(
+    name="victron-gx",
+    maker="Victron",
+    source=f"{_CSV} (the maker's own). The grid meter's energy (2634, 2636) is at a unit that "
+    "differs from site to site, so there are no counters: energy comes of power over time",
+    tried_on="victronenergy/dbus_modbustcp, test/sim/system.csv and registertest.py: the maker's "
+    "test of the gateway's software",
+    proof={"serial": r"[0-9a-f]{12}\Z"},
+    rows=_ROWS,
+    formulas=(
+        Sum("pv_w", ("pv_dc_w", *_PV), side="DC", of_any=True),
+        Sum("grid_w", ("grid1_w", "grid2_w", "grid3_w"), side="AC", of_any=True),
+        Sum("load_w", ("load1_w", "load2_w", "load3_w"), side="AC", of_any=True),
+    ),
+)
