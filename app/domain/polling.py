@@ -16,6 +16,7 @@ from ..extensions import Model, db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
 from . import heartbeats, readings
+from .alarms import Noting
 from .energy import advance, limits_w
 from .inserts import insert
 from .readings import TODAY, Site, Today
@@ -26,8 +27,7 @@ SUPPLY_V = 200.0
 HELD_POLLS = 2
 # spreads gateways over the interval: neighbours in number are far apart in time
 GOLDEN_RATIO = 0.6180339887498949
-# this row tells whether the poller is at work, and since when
-POLLER = "poller"
+POLLER = heartbeats.POLLER
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Defaults:
 
     zone: str
     contract_current_a: float
+    #: so long after an outage of the service nothing alarms
+    quiet_s: float = 900.0
 
 
 class Claimed(NamedTuple):
@@ -64,6 +66,8 @@ class Answer(NamedTuple):
     sample: Sample | None = None
     discovery: Discovery | None = None
     detail: str = ""
+    #: the relay that brought it; "" is the poller itself
+    via: str = ""
 
 
 class Settled(NamedTuple):
@@ -210,6 +214,7 @@ def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
             PollState.failures,
             PollState.window,
             PollState.meters,
+            PollState.standing,
             Latest.taken_at,
             Latest.day,
             Latest.installation_id.label("counted_for_id"),
@@ -234,6 +239,7 @@ class _Writing:
 
     def __init__(self, now: datetime, pace: Pace, defaults: Defaults) -> None:
         self.now, self.pace, self.defaults = now, pace, defaults
+        self.alarms = Noting(now, defaults.quiet_s)
         self.readings: list[dict[str, Any]] = []
         self.latest: list[dict[str, Any]] = []
         self.good: list[dict[str, Any]] = []
@@ -268,11 +274,13 @@ class _Writing:
         if row.first_contact_at is None:
             self.first.append({"key": answer.gateway_id, "first_contact_at": answer.taken_at})
         self.readings.append(readings.reading(answer.gateway_id, answer.taken_at, answer.sample))
-        window, meters = row.window, row.meters
+        window, meters, standing = row.window, row.meters, row.standing
         if row.taken_at is None or answer.taken_at > row.taken_at:
             window = readings.window_after(row.window, answer.taken_at, answer.sample)
             meters = self._latest(answer, answer.sample, row, window)
-        self.good.append(state | {"window": window, "meters": meters})
+            standing = self.alarms.note(row, answer.taken_at, answer.sample)
+        known = {"silence_judged_at": None, "via": answer.via}
+        self.good.append(state | known | {"window": window, "meters": meters, "standing": standing})
 
     def _latest(
         self, answer: Answer, sample: Sample, row: Row[Any], window: list[readings.Moment]
@@ -325,6 +333,7 @@ class _Writing:
         for rows in (self.good, self.failed):
             _update_each(_table(PollState), "gateway_id", rows)
         _update_each(_table(Gateway), "id", self.first)
+        self.alarms.flush()
 
 
 def _table(model: type[Model]) -> Table:

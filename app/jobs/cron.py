@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from rq.cron import register
 
+from .alarms import watch
 from .beat import beat
 from .clean import clear_expired
 from .imports import run_due
@@ -40,6 +41,8 @@ every(2, "default", claim_due)
 every(10, "mail", send_due)
 # an import begins as it is started; this goes on with it, also after a worker died
 every(5, "default", run_due)
+# what rises by a poll is mailed, and what went silent is found, within this time
+every(10, "default", watch)
 every(3600, "default", clear_expired)
 for name in QUEUES:
     every(10, name, beat, name)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Model
@@ -56,13 +56,24 @@ class Latest(Model):
     bought_today_wh: Mapped[float | None]
     charged_today_wh: Mapped[float | None]
     discharged_today_wh: Mapped[float | None]
+    # the cause of the incident by which the gateway was lost (models/incidents.py), "" for none
+    incident: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class PollState(Model):
     """When a gateway is asked next, who watches it, and what its counters stood at."""
 
     __tablename__ = "poll_states"
-    __table_args__ = (Index("ix_poll_states_due", "next_poll_at"),)
+    __table_args__ = (
+        Index("ix_poll_states_due", "next_poll_at"),
+        # those that may have to be called lost: few, and what answers is never among them
+        Index(
+            "ix_poll_states_unjudged",
+            "gateway_id",
+            sqlite_where=text("failures > 0 AND silence_judged_at IS NULL"),
+            postgresql_where=text("failures > 0 AND silence_judged_at IS NULL"),
+        ),
+    )
 
     gateway_id: Mapped[int] = mapped_column(
         ForeignKey("gateways.id"), primary_key=True, autoincrement=False
@@ -78,3 +89,11 @@ class PollState(Model):
     # powers of the last minute (domain/readings.py), each counter's standing (domain/energy.py)
     window: Mapped[list[Any]] = mapped_column(JSON, default=list)
     meters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # alarms that were seen, stand or are going (domain/alarm_rules.py)
+    standing: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default=text("'{}'")
+    )
+    # since when its silence is known and written down; None while it answers
+    silence_judged_at: Mapped[datetime | None]
+    # the relay that brought the last good answer; "" is the poller itself
+    via: Mapped[str] = mapped_column(String(64), default="", server_default="")
