@@ -12,15 +12,32 @@ from sqlalchemy import insert, select, update
 
 from app.config import Settings
 from app.domain import polling
+from app.domain.alarm_rules import LOST
 from app.domain.polling import Answer, Defaults, Pace
 from app.extensions import db
 from app.jobs import alarms as jobs
 from app.mailing.letters import Gone
 from app.mailing.writing import Letter, compose
-from app.models import Alarm, Dealer, Heartbeat, Latest, OutboxMail, PollState
+from app.models import (
+    Alarm,
+    AlarmNotice,
+    Dealer,
+    Heartbeat,
+    Incident,
+    Installation,
+    Latest,
+    OutboxMail,
+    PollState,
+)
 from app.profiles.base import Sample
 from app.transaction import transaction
-from tests.factories import CustomerFactory, GatewayFactory, InstallationFactory, LinkFactory
+from tests.factories import (
+    CustomerFactory,
+    DealerFactory,
+    GatewayFactory,
+    InstallationFactory,
+    LinkFactory,
+)
 
 # 10:00 in Japan on a Monday in November: it is light until 16:30
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -121,3 +138,80 @@ class World:
         with self.app.app_context():
             rows: Iterable[Alarm] = db.session.scalars(select(Alarm).order_by(Alarm.id))
             return [(row.unit_no, row.code, row.cleared_at is None) for row in rows]
+
+
+def queue_letter(template: str, language: str, installation_id: int, to: str) -> dict[str, Any]:
+    """Make what a letter about alarms or incidents speaks of; return the ids it is queued with."""
+    at = START - HOUR
+    installation = db.session.get_one(Installation, installation_id)
+    dealer = DealerFactory(name="日向 <太郎>", email=to)
+    LinkFactory(installation=installation, dealer=dealer, slot=3)
+    incident = Incident(
+        cause="area",
+        key=f"{template}-{language}",
+        since=at,
+        opened_at=at,
+        gateways=4321,
+        ended_at=None if "began" in template else START,
+    )
+    db.session.add(incident)
+    db.session.flush()
+    is_over = template.removesuffix("_dealer").endswith("cleared")
+    alarm = Alarm(
+        installation_id=installation.id,
+        gateway_id=installation.gateway_id,
+        code=LOST if "incident" in template else "inverter.over_temp",
+        unit_no=1 if template == "alarm_reminder" else 0,
+        first_seen_at=at,
+        raised_at=at,
+        cleared_at=START if is_over else None,
+        incident_id=incident.id if template.startswith("incident") else None,
+    )
+    db.session.add(alarm)
+    db.session.flush()
+
+    def notice(kind: str, mail_key: str) -> int:
+        row = AlarmNotice(
+            key=f"{kind}-{mail_key}",
+            alarm_id=None if alarm.incident_id else alarm.id,
+            incident_id=alarm.incident_id,
+            dealer_id=dealer.id if template in FOR_DEALERS else None,
+            kind=kind,
+            to=to,
+            language=language,
+            at=at,
+            mail_key=mail_key,
+        )
+        db.session.add(row)
+        db.session.flush()
+        return int(row.id)
+
+    if template == "alarm_daily":
+        return {"dealer": dealer.id, "zone": installation.zone, "until": int(START.timestamp())}
+    rise = notice("began" if alarm.incident_id else "raised", f"rise-{template}-{language}")
+    db.session.add(
+        OutboxMail(
+            key=f"rise-{template}-{language}",
+            template="alarm_raised",
+            language=language,
+            to=to,
+            refs={"notice": rise},
+            state="sent",
+            next_attempt_at=at,
+            created_at=at,
+        )
+    )
+    ends = "ended" if alarm.incident_id else "cleared"
+    refs = {"notice": notice(ends, f"{template}-{language}")}
+    is_owners = template in ("alarm_raised", "alarm_reminder", "alarm_cleared")
+    return refs | ({"account": installation.account_id} if is_owners else {})
+
+
+FOR_DEALERS = {
+    "alarm_raised_dealer",
+    "alarm_cleared_dealer",
+    "alarm_daily",
+    "alarm_hourly",
+    "incident_began",
+    "incident_ended",
+}

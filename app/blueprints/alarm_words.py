@@ -46,6 +46,8 @@ INCIDENTS = {
         _("同じ形式の機器に共通する障害"),
     ),
 }
+# the mail log names letters without what they are about
+NO_WORDS = IncidentWords("", "", "")
 
 
 def alarm_words(code: str) -> alarm_lists.Words:
@@ -55,4 +57,4 @@ def alarm_words(code: str) -> alarm_lists.Words:
 
 def incident_words(cause: str) -> IncidentWords:
     """Return the words for the cause of an incident."""
-    return INCIDENTS[cause]
+    return INCIDENTS.get(cause, NO_WORDS)

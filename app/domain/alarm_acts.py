@@ -51,7 +51,7 @@ def mute_own(
         update(Alarm).where(*theirs, was).values(muted_at=now if muted else None, check_at=now)
     )
     if changed:
-        _record("muted" if muted else "unmuted", actor, alarm_id, network_address, now)
+        _record("alarm.muted" if muted else "alarm.unmuted", actor, alarm_id, network_address, now)
 
 
 def acknowledge(actor: Account, alarm_id: int, *, network_address: str, now: datetime) -> None:
@@ -73,7 +73,7 @@ def acknowledge(actor: Account, alarm_id: int, *, network_address: str, now: dat
         .values(acknowledged_at=now, acknowledged_by_id=actor.id)
     )
     if changed:
-        _record("acknowledged", actor, alarm.id, network_address, now)
+        _record("alarm.acknowledged", actor, alarm.id, network_address, now)
 
 
 def mute(
@@ -94,7 +94,7 @@ def mute(
         .values(muted_at=now if muted else None)
     )
     if changed:
-        _record("muted" if muted else "unmuted", actor, alarm.id, network_address, now)
+        _record("alarm.muted" if muted else "alarm.unmuted", actor, alarm.id, network_address, now)
 
 
 def comment(
@@ -122,7 +122,7 @@ def comment(
             words=words,
         )
     )
-    _record("commented", actor, alarm.id, network_address, now)
+    _record("alarm.commented", actor, alarm.id, network_address, now)
 
 
 def acknowledge_incident(
@@ -156,9 +156,11 @@ def _care(alarm_id: int, dealer_id: int) -> None:
     )
 
 
-def _record(what: str, actor: Account, alarm_id: int, network_address: str, now: datetime) -> None:
+def _record(
+    action: str, actor: Account, alarm_id: int, network_address: str, now: datetime
+) -> None:
     audit.record(
-        f"alarm.{what}",
+        action,
         actor_id=actor.id,
         subject="alarm",
         subject_id=alarm_id,

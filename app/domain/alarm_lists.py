@@ -117,7 +117,7 @@ def inbox(actor: Account, asked: Asked, now: datetime, *, page: int = 1) -> Page
     if dealer.closed_at:
         raise NotFound
     found = _of_dealer(dealer.id, now, *_in_state(asked.state), *_matches(asked.words))
-    count = db.session.scalar(found.with_only_columns(func.count(), maintain_column_froms=True))
+    count = db.session.scalar(found.with_only_columns(func.count(Alarm.id)))
     page = paging.within(page, count or 0)
     order = [
         case((AlarmCare.acknowledged_at.is_(None), 0), else_=1),

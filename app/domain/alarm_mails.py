@@ -75,6 +75,7 @@ class Reader(NamedTuple):
     to: str
     language: str
     dealer_id: int | None = None
+    account_id: int | None = None
 
 
 def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
@@ -94,6 +95,7 @@ def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
             Alarm.incident_id,
             Installation.prefecture,
             Installation.closed_at,
+            Account.id.label("account_id"),
             Account.email,
             Account.language,
             Account.closed_at.label("account_closed_at"),
@@ -124,11 +126,12 @@ def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
         elif row.cleared_at:
             for notice in told[row.id]:
                 if notice.dealer_id or due.owner:
-                    _tell_cleared(notice, desk)
+                    _tell_cleared(notice, desk, row.account_id)
         else:
             if due.owner:
                 at = int(row.reminders + 1) if due.owner == REMINDER else 0
-                _tell(due.owner, Reader(row.email, row.language), desk, alarm_id=row.id, nth=at)
+                owner = Reader(row.email, row.language, account_id=row.account_id)
+                _tell(due.owner, owner, desk, alarm_id=row.id, nth=at)
                 changed = (
                     {"reminders": row.reminders + 1}
                     if due.owner == REMINDER
@@ -242,9 +245,10 @@ def _told(alarm_ids: Sequence[int]) -> dict[int, list[AlarmNotice]]:
     return found
 
 
-def _tell_cleared(rise: AlarmNotice, desk: Desk) -> None:
+def _tell_cleared(rise: AlarmNotice, desk: Desk, account_id: int) -> None:
     """Tell who was told of a rise that it is over."""
-    reader = Reader(rise.to, rise.language, rise.dealer_id)
+    owner_id = None if rise.dealer_id else account_id
+    reader = Reader(rise.to, rise.language, rise.dealer_id, owner_id)
     # what is still to be told by a digest ends in that digest
     _tell(CLEARED, reader, desk, alarm_id=rise.alarm_id, waits=rise.mail_key is None)
 
@@ -281,7 +285,10 @@ def _tell(
         return
     letter = LETTERS[kind][1 if reader.dealer_id else 0]
     key = f"alarm-notice-{new.id}"
-    mail.queue(letter, reader.to, key=key, language=reader.language, now=desk.now, notice=new.id)
+    refs = {"notice": new.id}
+    if reader.account_id:
+        refs["account"] = reader.account_id
+    mail.queue(letter, reader.to, key=key, language=reader.language, now=desk.now, **refs)
     db.session.execute(
         update(AlarmNotice)
         .where(AlarmNotice.id == new.id)

@@ -79,6 +79,11 @@ def keys_of(sample: Sample) -> list[Key]:
     return list(dict.fromkeys(keys))[:MOST]
 
 
+def codes_of(sample: Sample) -> list[str]:
+    """Return the codes that the live screen shows of a sample, each once."""
+    return list(dict.fromkeys(key.code for key in keys_of(sample) if key.code != FAULT))
+
+
 def advance(
     standing: Standing, keys: Iterable[Key], at: float, *, may_rise: bool = True
 ) -> Advanced:

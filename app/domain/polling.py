@@ -15,7 +15,7 @@ from sqlalchemy import Row, Table, bindparam, case, delete, or_, select, update
 from ..extensions import Model, db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
-from . import heartbeats, readings
+from . import alarm_rules, heartbeats, readings
 from .alarms import Noting
 from .energy import advance, limits_w
 from .inserts import insert
@@ -301,7 +301,7 @@ class _Writing:
                 "gateway_id": answer.gateway_id,
                 "taken_at": answer.taken_at,
                 "state": sample.state.value,
-                "alarms": list(sample.alarms),
+                "alarms": alarm_rules.codes_of(sample),
                 "soc_pct": sample.soc_pct,
                 "day": today.day,
                 "installation_id": today.installation_id,

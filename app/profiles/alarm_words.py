@@ -81,7 +81,7 @@ WORDS: dict[str, Alarm] = {
             "ゲートウェイと15分以上通信できていません。発電や蓄電は続いていることがあります。",
         ),
         (
-            "Connection lost",
+            "No contact",
             "We have not reached the gateway for more than 15 minutes. "
             "Your system may well be working all the same.",
         ),

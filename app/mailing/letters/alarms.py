@@ -136,8 +136,11 @@ def alarm_hourly(row: OutboxMail, desk: Desk) -> Words:
     if not items:
         raise Gone("nothing of it is the reader's business any more")
     for_dealer = any(notice.dealer_id for notice in notices)
+    reader = next(
+        one["dealer"].name if "dealer" in one else one["account"].display_name for one in items
+    )
     url = desk.link("dealers.alarms") if for_dealer else desk.link("monitor.show")
-    return {"items": items[:LISTED], "count": len(items), "url": url}
+    return {"items": items[:LISTED], "count": len(items), "reader": reader, "url": url}
 
 
 def incident_began(row: OutboxMail, desk: Desk) -> Words:
@@ -283,8 +286,10 @@ def _item(notice: AlarmNotice, desk: Desk) -> Iterable[dict[str, Any]]:
     try:
         if notice.incident_id:
             if notice.dealer_id:
-                _is_reader(open_dealer(notice.dealer_id), notice.to)
-            yield {"notice": notice, "incident": find(Incident, notice.incident_id)}
+                dealer = open_dealer(notice.dealer_id)
+                _is_reader(dealer, notice.to)
+                incident = find(Incident, notice.incident_id)
+                yield {"notice": notice, "incident": incident, "dealer": dealer}
             return
         words = _to_dealer(notice, desk) if notice.dealer_id else _to_owner(notice, desk)
         if notice.dealer_id is None and words["alarm"].muted_at:
