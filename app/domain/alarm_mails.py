@@ -20,6 +20,7 @@ from ..models import (
     Account,
     Alarm,
     AlarmCare,
+    AlarmComment,
     AlarmNotice,
     AlarmQuota,
     AlarmRound,
@@ -413,6 +414,8 @@ def _daily_of(zone: str, desk: Desk) -> int:
             Installation.closed_at.is_(None),
             Alarm.cleared_at.is_(None),
             Alarm.raised_at < slot,
+            # of an incident there is one mail, and one at its end
+            Alarm.incident_id.is_(None),
         )
         .subquery()
     )
@@ -441,6 +444,16 @@ def _daily_of(zone: str, desk: Desk) -> int:
             until=int(slot.timestamp()),
         )
     return len(rows)
+
+
+def clear_comments(now: datetime, *, keep_days: int) -> int:
+    """Delete some comments on systems whose owner left long ago: people write about people."""
+    left = exists().where(
+        Alarm.id == AlarmComment.alarm_id,
+        Installation.id == Alarm.installation_id,
+        Installation.closed_at < now - timedelta(days=keep_days),
+    )
+    return delete_some(AlarmComment, left)
 
 
 def _take_slot(name: str, slot: datetime) -> bool:

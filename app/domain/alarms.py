@@ -125,6 +125,9 @@ class Silent(NamedTuple):
 
     gateway_id: int
     installation_id: int | None
+    #: its last good answer, or when its owner got it, whichever is later
+    heard_at: datetime
+    #: that, or the end of the service's own outage: nobody could know before
     since: datetime
     causes: Mapping[str, str]
 
@@ -221,7 +224,7 @@ def _write_lost(rose: Sequence[Silent], standing: list[dict[str, Any]], now: dat
                 "gateway_id": one.gateway_id,
                 "unit_no": GATEWAY,
                 "code": LOST,
-                "first_seen_at": one.since,
+                "first_seen_at": one.heard_at,
                 "raised_at": now,
                 "check_at": None if one.gateway_id in of else now,
                 "reminders": 0,
@@ -294,12 +297,12 @@ def _silent() -> Select[*tuple[Any, ...]]:
 
 
 def _to_silent(row: Row[Any], poller: Poller) -> Silent:
-    moments = (row.taken_at, poller.back_at, row.opened_at)
+    heard_at = max(row.taken_at, row.opened_at or row.taken_at)
     return Silent(
         row.gateway_id,
         row.installation_id,
-        # what nobody could know, or nobody owned, is no silence of it
-        max(moment for moment in moments if moment),
+        heard_at,
+        max(heard_at, poller.back_at or heard_at),
         incidents.causes_of(row),
     )
 

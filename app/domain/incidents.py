@@ -123,7 +123,7 @@ def _incident_of(one: "Silent", known: Sequence[Incident]) -> Incident | None:
 
 
 def mark(of: Mapping[int, int]) -> None:
-    """Let the live screens of gateways say what they are part of, and count them."""
+    """Let the live screens of gateways say what they are part of, by its id for each."""
     for incident_id in sorted(set(of.values())):
         ids = [gateway_id for gateway_id, theirs in of.items() if theirs == incident_id]
         cause = select(Incident.cause).where(Incident.id == incident_id).scalar_subquery()
@@ -133,12 +133,18 @@ def mark(of: Mapping[int, int]) -> None:
             .values(incident=cause)
             .execution_options(synchronize_session=False)
         )
-        db.session.execute(
-            update(Incident)
-            .where(Incident.id == incident_id)
-            .values(gateways=Incident.gateways + len(ids))
-            .execution_options(synchronize_session=False)
-        )
+
+
+def count(incident: Incident) -> None:
+    """Keep how many gateways an incident took."""
+    taken = select(func.count()).where(Alarm.incident_id == incident.id).scalar_subquery()
+    db.session.execute(
+        update(Incident)
+        .where(Incident.id == incident.id, Incident.ended_at.is_(None))
+        .values(gateways=taken)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.refresh(incident)
 
 
 def unmark(ids: Sequence[int]) -> None:

@@ -72,6 +72,7 @@ def follow_incidents(desk: Desk, ends: float) -> None:
     """Tell who is to know of incidents, and end those that are over."""
     for incident in incidents.list_open():
         with transaction():
+            incidents.count(incident)
             alarm_mails.tell_operator(incident, desk)
             is_settled = desk.now - incident.opened_at >= TELL_AFTER
             if is_settled and incident.gateways > incident.told_gateways:

@@ -75,6 +75,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sealed_sheets.clear_old(now)
     yield lambda: imports.clear_old(now)
     yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
+    yield lambda: alarm_mails.clear_comments(now, keep_days=settings.erase_after_days)
 
 
 def _commit(step: Step) -> int:

@@ -9,12 +9,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select, update
 
-from app.domain import alarms, installations
+from app.domain import alarm_mails, alarms, installations
 from app.domain.alarms import Poller
 from app.domain.polling import Answer
 from app.extensions import db
 from app.models import (
     Alarm,
+    AlarmComment,
+    AlarmNotice,
     Gateway,
     Heartbeat,
     Installation,
@@ -379,3 +381,37 @@ def test_an_answer_names_the_relay_that_brought_it(world: World, home: int) -> N
     )
     with world.app.app_context():
         assert db.session.get_one(PollState, home).via == "relay-1"
+
+
+def test_old_notices_and_comments_are_cleared_but_not_what_still_stands(
+    world: World, home: int
+) -> None:
+    other = world.add()
+    for id_ in (home, other):
+        fault(world, id_)
+    world.watch(START + 3 * MINUTE)
+    for poll in (4, 5):
+        world.answer([other], START + poll * MINUTE)
+    with world.app.app_context(), transaction():
+        for alarm in db.session.scalars(select(Alarm)):
+            author_id = alarm.installation.account_id
+            dealer_id = db.session.scalars(select(MaintenanceLink.dealer_id)).one()
+            db.session.add(
+                AlarmComment(
+                    alarm_id=alarm.id,
+                    dealer_id=dealer_id,
+                    author_id=author_id,
+                    at=START,
+                    words="留守がちなお客様",
+                )
+            )
+        gone = db.session.scalars(select(Installation).filter_by(gateway_id=other)).one()
+        gone.closed_at = START + HOUR
+    later = START + 40 * DAY
+    with world.app.app_context(), transaction():
+        assert alarm_mails.clear_old(later, keep_days=30) == 1
+        assert alarm_mails.clear_comments(later, keep_days=30) == 1
+        assert alarm_mails.clear_old(later, keep_days=30) == 0
+    with world.app.app_context():
+        left = db.session.scalars(select(AlarmNotice)).all()
+        assert {notice.to for notice in left} == {OWNER, CONTACT}

@@ -109,6 +109,8 @@ def alarm_daily(row: OutboxMail, desk: Desk) -> Words:
             Installation.zone == row.refs["zone"],
             Alarm.cleared_at.is_(None),
             Alarm.raised_at < until,
+            # of an incident there is one mail, and one at its end
+            Alarm.incident_id.is_(None),
             ~is_muted,
         )
         .order_by(Alarm.raised_at, Alarm.id)
