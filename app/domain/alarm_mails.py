@@ -12,10 +12,21 @@ from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
-from ..extensions import db
+from ..extensions import UtcDateTime, db
 from ..models import (
     Account,
     Alarm,
@@ -126,9 +137,13 @@ def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
             values["check_at"] = None
         elif row.cleared_at:
             for notice in told[row.id]:
-                if notice.dealer_id or due.owner:
+                is_deaf = (row.id, notice.dealer_id) in deaf
+                if due.owner if notice.dealer_id is None else not is_deaf:
                     _tell_cleared(notice, desk, row.account_id)
         else:
+            # it may have cleared since it was read: then it is looked at again
+            check_at = literal(due.check_at, UtcDateTime())
+            values["check_at"] = case((Alarm.cleared_at.is_(None), check_at), else_=Alarm.check_at)
             if due.owner:
                 at = int(row.reminders + 1) if due.owner == REMINDER else 0
                 owner = Reader(row.email, row.language, account_id=row.account_id)

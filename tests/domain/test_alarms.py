@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select, update
 
-from app.domain import alarm_mails, alarms, installations
+from app.domain import alarm_acts, alarm_mails, alarms, installations
 from app.domain.alarms import Poller
 from app.domain.polling import Answer
 from app.extensions import db
@@ -17,6 +17,7 @@ from app.models import (
     Alarm,
     AlarmComment,
     AlarmNotice,
+    Dealer,
     Gateway,
     Heartbeat,
     Installation,
@@ -31,6 +32,7 @@ from tests.alarming import DAY, HOUR, MINUTE, START, World
 from tests.counting import counted
 from tests.factories import (
     DealerFactory,
+    DealerPersonFactory,
     InstallationFactory,
     MaintenanceContactFactory,
 )
@@ -301,6 +303,40 @@ def test_who_is_no_longer_the_dealers_contact_gets_no_mail(
             db.session.execute(delete(MaintenanceContact).filter_by(email=CONTACT))
     world.send(START + 4 * MINUTE)
     assert world.mails() == Counter({("alarm_raised", OWNER): 1})
+
+
+def test_who_mutes_a_fault_is_told_nothing_more_of_it(world: World, home: int) -> None:
+    fault(world, home)
+    world.watch(START + 3 * MINUTE)
+    world.send(START + 3 * MINUTE)
+    with world.app.app_context(), transaction():
+        alarm = db.session.scalars(select(Alarm)).one()
+        dealer_id = db.session.scalars(select(MaintenanceLink.dealer_id)).one()
+        owner = alarm.installation.account
+        alarm_acts.mute_own(
+            owner, alarm.gateway.public_id, alarm.id, muted=True, network_address="", now=START
+        )
+        person = DealerPersonFactory(dealer=db.session.get_one(Dealer, dealer_id))
+        alarm_acts.mute(person, alarm.id, muted=True, network_address="", now=START + 4 * MINUTE)
+    world.run(START + 5 * MINUTE, START + 2 * DAY, 6 * HOUR)
+    for poll in (1, 2):
+        world.answer([home], START + 2 * DAY + poll * MINUTE)
+    world.run(START + 2 * DAY + 3 * MINUTE, START + 2 * DAY + 4 * MINUTE, MINUTE)
+    assert world.alarms() == [(0, HOT, False)]
+    assert world.mails() == Counter(
+        {("alarm_raised", OWNER): 1, ("alarm_raised_dealer", CONTACT): 1}
+    )
+
+
+def test_a_mail_that_waits_is_dropped_where_its_reader_muted_the_fault(
+    world: World, home: int
+) -> None:
+    fault(world, home)
+    world.watch(START + 3 * MINUTE)
+    with world.app.app_context(), transaction():
+        db.session.execute(update(Alarm).values(muted_at=START))
+    world.send(START + 4 * MINUTE)
+    assert world.mails() == Counter({("alarm_raised_dealer", CONTACT): 1})
 
 
 def test_a_dealer_without_a_confirmed_contact_is_mailed_itself(world: World, home: int) -> None:
