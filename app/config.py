@@ -115,6 +115,10 @@ class Settings(BaseSettings):
     tile_refresh_s: Seconds = 5
     site_zone: str = "Asia/Tokyo"
     contract_current_a: Annotated[int, Field(gt=0)] = 60
+    # so long after an outage of the service nothing alarms
+    alarm_quiet_s: Annotated[int, Field(ge=0)] = 900
+    # who of the operator is mailed when many gateways are lost together
+    operator_alarm_mail: str = ""
     mail_refresh_s: Seconds = 5
     # samples as they came; half hours are kept in a compact form, days for ever
     raw_retention_days: Annotated[int, Field(ge=8)] = 90
@@ -127,6 +131,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"no such zone: {value}") from error
+        return value
+
+    @field_validator("operator_alarm_mail")
+    @classmethod
+    def _alarm_mail_is_an_address(cls, value: str) -> str:
+        if value and not all(value.rpartition("@")[::2]):
+            raise ValueError("OPERATOR_ALARM_MAIL must be a mail address")
         return value
 
     @field_validator("base_url")

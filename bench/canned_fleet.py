@@ -1,8 +1,8 @@
 """Many gateways in one process: quick ones, slow ones and dead ones, out of one register image.
 
 Run as `python -m bench.canned_fleet IMAGE.bin`: it prints its port and serves until it is ended.
-Unit 1 answers at once, unit 2 begins to after 2 s, unit 3 never does. It listens on several loopback addresses,
-or a client would run out of ports: each of its connections keeps one for a minute.
+Unit 1 answers at once, unit 2 begins to after 2 s, unit 3 never does. It listens on several
+loopback addresses, or a client would run out of ports: each connection keeps one for a minute.
 """
 
 import asyncio

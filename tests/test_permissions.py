@@ -19,8 +19,10 @@ from app.domain import tokens
 from app.extensions import db
 from app.models import (
     Account,
+    Alarm,
     Campaign,
     GatewayImport,
+    Incident,
     Installation,
     OutboxMail,
     PasswordReset,
@@ -133,7 +135,15 @@ class Cast:
             file_name="gateways.csv",
             created_at=NOW,
         )
-        db.session.add_all([reset, mail, campaign, upload])
+        incident = Incident(cause="area", key="京都府", since=NOW, opened_at=NOW, gateways=1)
+        alarm = Alarm(
+            installation_id=home.id,
+            gateway_id=home.gateway_id,
+            code="inverter.over_temp",
+            first_seen_at=NOW,
+            raised_at=NOW,
+        )
+        db.session.add_all([reset, mail, campaign, upload, incident, alarm])
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
@@ -154,6 +164,8 @@ class Cast:
             "dealer_no": dealers["sets"].dealer_no,
             "mail_id": mail.id,
             "campaign_id": campaign.id,
+            "alarm_id": alarm.id,
+            "incident_id": incident.id,
             "version_id": coming.id,
             "import_id": upload.id,
             "part": 1,

@@ -21,6 +21,7 @@ NOUNS = (
     "transfers",
     "maintenance",
     "monitor",
+    "alarms",
     "operator",
     "manual",
     "metrics",

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ..config import Settings
 from ..domain import normalise
+from .alarm_words import alarm_words, incident_words
 from .words import language, say_quickly
 
 
@@ -62,3 +63,4 @@ def give_context(app: Flask) -> None:
     app.jinja_env.filters.update(
         time=show_time, day=show_date, kilo=show_kilo, phone=normalise.phone
     )
+    app.jinja_env.globals.update(alarm_words=alarm_words, incident_words=incident_words)

@@ -11,6 +11,8 @@ from .inserts import insert
 
 # a part that was not seen for this long was away (six of the 10 s beats)
 AWAY_S = 60
+# this row tells whether the poller is at work, and since when
+POLLER = "poller"
 
 
 def beat(name: str, now: datetime, *, away_s: float = AWAY_S) -> None:

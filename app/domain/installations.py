@@ -12,7 +12,7 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet, Transfer
 from ..models.addresses import PostalAddress
-from . import audit, drafts, gateways, links, mail, sheets
+from . import alarms, audit, drafts, gateways, links, mail, sheets
 from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
 from .open_links import is_maintained
@@ -120,6 +120,7 @@ def open_installation(
     is_closed = select(Account.closed_at).where(Account.id == account_id)
     if db.session.scalar(is_closed) is not None:
         raise NotFound
+    alarms.look_again(gateway_id)
     return installation
 
 
@@ -250,6 +251,7 @@ def close(
     if closed != 1:
         return False
     links.end_all(installation, actor_id=actor.id, network_address=network_address, now=now)
+    alarms.end_all(installation, now)
     return True
 
 

@@ -35,9 +35,8 @@ from . import paging, sessions, tokens
 from .energy import day_of
 from .errors import NotFound
 from .gateways import matches, visible_as, visible_to, visible_to_joined
-from .heartbeats import AWAY_S
+from .heartbeats import AWAY_S, POLLER
 from .paging import Page
-from .polling import POLLER
 from .readings import TODAY
 from .sessions import Lifetimes, SessionGlance
 
@@ -142,6 +141,8 @@ class Live:
     taken_at: datetime | None
     age: Age | None
     alarms: tuple[str, ...]
+    #: the cause by which it was lost together with others (models/incidents.py), "" for none
+    incident: str = ""
     pv_w: float | None = None
     load_w: float | None = None
     sold_w: float | None = None
@@ -178,7 +179,8 @@ class Live:
         """Return a text that is the same as long as the screen would look the same."""
         moment = self.taken_at.timestamp() if self.taken_at else 0
         shown = (moment, self.overall, self.link, self.age, self.today, language, self.is_waiting)
-        return f"{crc32(repr((*shown, self.service_is_away)).encode()):08x}"
+        why = (self.service_is_away, self.incident)
+        return f"{crc32(repr((*shown, *why)).encode()):08x}"
 
 
 def _direction(w: float | None, positive: str, negative: str) -> str | None:
@@ -285,6 +287,7 @@ def rows() -> Select[*tuple[Any, ...]]:
             Latest.taken_at,
             Latest.state,
             Latest.alarms,
+            Latest.incident,
             Latest.pv_now_w,
             Latest.load_now_w,
             Latest.sold_now_w,
@@ -355,6 +358,7 @@ def of_row(row: Row[Any], now: datetime, zone: str) -> Live:
         taken_at=row.taken_at if is_theirs else None,
         age=Age.of((now - row.taken_at).total_seconds()) if is_theirs else None,
         alarms=alarms,
+        incident=row.incident or "" if overall is Overall.LOST else "",
         pv_w=row.pv_now_w if is_theirs else None,
         load_w=row.load_now_w if is_theirs else None,
         sold_w=row.sold_now_w if is_theirs else None,

@@ -15,7 +15,8 @@ from sqlalchemy import Row, Table, bindparam, case, delete, or_, select, update
 from ..extensions import Model, db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
-from . import audit, counting, energy_totals, heartbeats, readings
+from . import alarm_rules, audit, counting, energy_totals, heartbeats, readings
+from .alarms import Noting
 from .counting import Counted, Place, Standing
 from .energy import day_of
 from .half_hours import Owner
@@ -29,8 +30,7 @@ SUPPLY_V = 200.0
 HELD_POLLS = 2
 # spreads gateways over the interval: neighbours in number are far apart in time
 GOLDEN_RATIO = 0.6180339887498949
-# this row tells whether the poller is at work, and since when
-POLLER = "poller"
+POLLER = heartbeats.POLLER
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Defaults:
 
     zone: str
     contract_current_a: float
+    #: so long after an outage of the service nothing alarms
+    quiet_s: float = 900.0
 
 
 class Claimed(NamedTuple):
@@ -67,6 +69,8 @@ class Answer(NamedTuple):
     sample: Sample | None = None
     discovery: Discovery | None = None
     detail: str = ""
+    #: the relay that brought it; "" is the poller itself
+    via: str = ""
 
 
 class Settled(NamedTuple):
@@ -232,6 +236,7 @@ def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
             PollState.meters,
             PollState.half_hours,
             PollState.recount_from,
+            PollState.standing,
             Latest.taken_at,
             Latest.day,
             Latest.installation_id.label("counted_for_id"),
@@ -258,6 +263,7 @@ class _Writing:
         self, now: datetime, pace: Pace, defaults: Defaults, owners: Mapping[int, list[Owner]]
     ) -> None:
         self.now, self.pace, self.defaults, self.owners = now, pace, defaults, owners
+        self.alarms = Noting(now, defaults.quiet_s)
         self.readings: list[dict[str, Any]] = []
         self.latest: list[dict[str, Any]] = []
         self.good: list[dict[str, Any]] = []
@@ -301,9 +307,13 @@ class _Writing:
             "half_hours": row.half_hours,
             "counted_zone": row.zone or self.defaults.zone,
             "recount_from": row.recount_from,
+            "standing": row.standing,
+            "silence_judged_at": None,
+            "via": answer.via,
         }
         if row.taken_at is None or answer.taken_at > row.taken_at:
             counted |= self._count(answer, answer.sample, row)
+            counted["standing"] = self.alarms.note(row, answer.taken_at, answer.sample)
         elif answer.taken_at < row.taken_at:
             # what lies between two samples that were counted: the whole time is counted anew
             counted["recount_from"] = min(row.recount_from or answer.taken_at, answer.taken_at)
@@ -363,7 +373,7 @@ class _Writing:
                 "gateway_id": answer.gateway_id,
                 "taken_at": answer.taken_at,
                 "state": sample.state.value,
-                "alarms": list(sample.alarms),
+                "alarms": alarm_rules.codes_of(sample),
                 "soc_pct": sample.soc_pct,
                 "day": today.day,
                 "installation_id": today.installation_id,
@@ -407,6 +417,7 @@ class _Writing:
                 before_wh=one.before_wh,
                 after_wh=one.after_wh,
             )
+        self.alarms.flush()
 
 
 def limits_of(

@@ -8,6 +8,7 @@ from flask import current_app
 from .. import clock
 from ..config import Settings
 from ..domain import (
+    alarm_mails,
     closing,
     dealer_invitations,
     dealer_registrations,
@@ -73,6 +74,8 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sheets.clear_attempts(now, keep_days=settings.attempts_keep_days)
     yield lambda: sealed_sheets.clear_old(now)
     yield lambda: imports.clear_old(now)
+    yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
+    yield lambda: alarm_mails.clear_comments(now, keep_days=settings.erase_after_days)
 
 
 def _commit(step: Step) -> int:

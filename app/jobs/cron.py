@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from rq.cron import register
 
+from .alarms import watch
 from .beat import beat
 from .clean import clear_expired
 from .imports import run_due
@@ -43,6 +44,8 @@ every(10, "mail", send_due)
 every(5, "default", run_due)
 # a sample that came late is rare: the half hours it belongs to are counted anew within a minute
 every(60, "default", recount_late)
+# what rises by a poll is mailed, and what went silent is found, within this time
+every(10, "default", watch)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)
 for name in QUEUES:

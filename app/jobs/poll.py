@@ -132,4 +132,4 @@ def pace(settings: Settings) -> Pace:
 
 def defaults(settings: Settings) -> Defaults:
     """Return what holds where a site or a device does not say, as configured."""
-    return Defaults(settings.site_zone, settings.contract_current_a)
+    return Defaults(settings.site_zone, settings.contract_current_a, settings.alarm_quiet_s)

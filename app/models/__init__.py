@@ -1,6 +1,7 @@
 """Tables and their constraints. Importing this package registers every table."""
 
 from .accounts import Account
+from .alarms import Alarm, AlarmCare, AlarmComment, AlarmNotice, AlarmQuota, AlarmRound
 from .audit import AuditEntry
 from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
@@ -11,6 +12,7 @@ from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import DeviceSeat, Heartbeat
 from .imports import GatewayImport, ImportRow, SealedSheet
+from .incidents import Incident
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
 from .links import DealerLook, MaintenanceLink
@@ -26,6 +28,12 @@ from .transfers import Transfer
 
 __all__ = [
     "Account",
+    "Alarm",
+    "AlarmCare",
+    "AlarmComment",
+    "AlarmNotice",
+    "AlarmQuota",
+    "AlarmRound",
     "AuditEntry",
     "Campaign",
     "ClaimAttempt",
@@ -42,6 +50,7 @@ __all__ = [
     "GatewayImport",
     "Heartbeat",
     "ImportRow",
+    "Incident",
     "Installation",
     "Latest",
     "MaintenanceContact",

@@ -58,6 +58,8 @@ class Latest(Model):
     bought_today_wh: Mapped[float | None]
     charged_today_wh: Mapped[float | None]
     discharged_today_wh: Mapped[float | None]
+    # the cause of the incident by which the gateway was lost (models/incidents.py), "" for none
+    incident: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class PollState(Model):
@@ -71,6 +73,13 @@ class PollState(Model):
             "recount_from",
             sqlite_where=text("recount_from IS NOT NULL"),
             postgresql_where=text("recount_from IS NOT NULL"),
+        ),
+        # those that may have to be called lost: few, and what answers is never among them
+        Index(
+            "ix_poll_states_unjudged",
+            "gateway_id",
+            sqlite_where=text("failures > 0 AND silence_judged_at IS NULL"),
+            postgresql_where=text("failures > 0 AND silence_judged_at IS NULL"),
         ),
     )
 
@@ -94,3 +103,11 @@ class PollState(Model):
     counted_zone: Mapped[str] = mapped_column(String(64), default="Asia/Tokyo")
     # an answer came late: what was counted since is counted anew
     recount_from: Mapped[datetime | None]
+    # alarms that were seen, stand or are going (domain/alarm_rules.py)
+    standing: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default=text("'{}'")
+    )
+    # since when its silence is known and written down; None while it answers
+    silence_judged_at: Mapped[datetime | None]
+    # the relay that brought the last good answer; "" is the poller itself
+    via: Mapped[str] = mapped_column(String(64), default="", server_default="")

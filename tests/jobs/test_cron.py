@@ -27,6 +27,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "claim_due",
         "send_due",
         "run_due",
+        "watch",
         "clear_expired",
         "recount_late",
         "clear_measurements",

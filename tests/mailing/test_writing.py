@@ -20,6 +20,7 @@ from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
 from app.models import Dealer, EmailChange, OutboxMail, PasswordReset, Transfer
 from app.transaction import transaction
+from tests.alarming import FOR_DEALERS, queue_letter
 from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
@@ -134,6 +135,28 @@ SUBJECTS = {
     "link_installation_ended": (
         "【保守終了のお知らせ】日向 & 家",
         "Maintenance has ended: 日向 & 家",
+    ),
+    "alarm_raised": ("【異常のお知らせ】日向 & 家", "Fault at 日向 & 家"),
+    "alarm_reminder": ("【異常が続いています】日向 & 家", "Fault still standing: 日向 & 家"),
+    "alarm_cleared": ("【異常がなくなりました】日向 & 家", "Fault cleared: 日向 & 家"),
+    "alarm_raised_dealer": (
+        "【異常】日向 & 家（HDM7Q2KX94TP）",
+        "Fault: 日向 & 家 (HDM7Q2KX94TP)",
+    ),
+    "alarm_cleared_dealer": (
+        "【異常解消】日向 & 家（HDM7Q2KX94TP）",
+        "Fault cleared: 日向 & 家 (HDM7Q2KX94TP)",
+    ),
+    "alarm_daily": ("【続いている異常 1 件】", "Faults still standing: 1"),
+    "alarm_hourly": ("【異常のお知らせのまとめ 1 件】", "Summary of fault notices (1)"),
+    "incident_began": (
+        "【障害のお知らせ】地域の通信障害（1 台）",
+        "Incident: Outage in an area (gateways: 1)",
+    ),
+    "incident_ended": ("【復旧のお知らせ】地域の通信障害", "Over: Outage in an area"),
+    "incident_began_operator": (
+        "【運営者への障害のお知らせ】地域の通信障害（4321 台）",
+        "Incident to look at: Outage in an area (gateways: 4321)",
     ),
     "second_factor_on": ("【二段階認証設定のお知らせ】", "Two-step sign-in was set up"),
     "second_factor_off": ("【二段階認証解除のお知らせ】", "Two-step sign-in was turned off"),
@@ -326,6 +349,8 @@ def queued(stage: Stage, app: Flask) -> Callable[..., int]:
                     former_email="taro@example.org",
                     closed_at=NOW,
                 ).id
+            if template.startswith(("alarm", "incident")):
+                named = queue_letter(template, language, refs["installation"], to)
             row = OutboxMail(
                 key=f"{template}-{language}",
                 template=template,
@@ -429,7 +454,11 @@ def test_both_parts_name_the_support_desk_and_carry_no_password(
         assert "$argon2" not in part
 
 
-@pytest.mark.parametrize(("name", "language"), BOTH)
+@pytest.mark.parametrize(
+    ("name", "language"),
+    # a desk's address is nobody's name
+    [both for both in BOTH if both[0] != "incident_began_operator"],
+)
 def test_the_first_line_speaks_to_the_reader_by_name(
     app: Flask, settings: Settings, queued: Callable[..., int], name: str, language: str
 ) -> None:
@@ -632,6 +661,8 @@ NO_ACCOUNT = {
     "dealer_closed",
     "dealer_person_removed",
     *TO_DEALERS,
+    *FOR_DEALERS,
+    "incident_began_operator",
 }
 
 

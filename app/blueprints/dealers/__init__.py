@@ -1,6 +1,6 @@
 """販売店: its registration (terms → form → confirmation → mail), its own data, its systems."""
 
-from . import contacts, editing, own, people, registration, systems
+from . import alarms, contacts, editing, own, people, registration, systems
 from .wizard import bp
 
-__all__ = ["bp", "contacts", "editing", "own", "people", "registration", "systems"]
+__all__ = ["alarms", "bp", "contacts", "editing", "own", "people", "registration", "systems"]

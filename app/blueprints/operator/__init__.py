@@ -12,6 +12,7 @@ GATEWAY = "<string(length=12):gateway_id>"
 # they hang their views on `bp`
 from . import (  # noqa: E402
     acts,
+    alarms,
     attempts,
     audit,
     campaign,
@@ -27,6 +28,7 @@ from . import (  # noqa: E402
 __all__ = [
     "GATEWAY",
     "acts",
+    "alarms",
     "attempts",
     "audit",
     "bp",

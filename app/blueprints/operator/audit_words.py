@@ -69,6 +69,11 @@ ACTIONS: Mapping[str, object] = {
     "passkey_cloned": _("パスキーの複製の疑いで断った"),
     "sheet.printed": _("用紙の印刷を確認した"),
     "sheet.reissued": _("用紙を再発行した"),
+    "alarm.acknowledged": _("異常を確認済みにした"),
+    "alarm.commented": _("異常にコメントを書いた"),
+    "alarm.muted": _("異常の通知を止めた"),
+    "alarm.unmuted": _("異常の通知を再開した"),
+    "incident.acknowledged": _("障害を確認済みにした"),
     "transfer.issued": _("譲渡証明書を発行した"),
     "transfer.revoked": _("譲渡証明書を取り消した"),
 }
@@ -92,4 +97,6 @@ SUBJECTS: Mapping[str, object] = {
     "maintenance_contact": _("保守担当者"),
     "dealer_invitation": _("招待"),
     "gateway_import": _("取り込み"),
+    "alarm": _("異常"),
+    "incident": _("障害"),
 }
