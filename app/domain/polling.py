@@ -119,11 +119,11 @@ def shards(claimed: Iterable[Claimed], size: int) -> list[list[int]]:
 
 
 def targets(ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return how to reach the gateways: rows of id, endpoint, profile and layout."""
+    """Return how to reach the gateways: rows of id, public ID, endpoint, profile and layout."""
     return db.session.execute(
-        select(Gateway.id, Gateway.endpoint, Gateway.profile, Gateway.layout).where(
-            Gateway.id.in_(ids)
-        )
+        select(
+            Gateway.id, Gateway.public_id, Gateway.endpoint, Gateway.profile, Gateway.layout
+        ).where(Gateway.id.in_(ids))
     ).all()
 
 

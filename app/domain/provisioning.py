@@ -258,7 +258,8 @@ def _wrong(row: NewGateway) -> Iterator[Words]:
             Endpoint.parse(row.endpoint)
     except ValueError:
         yield _(
-            "接続先 %(endpoint)s は tcp://ホスト:ポート/ユニット の形ではありません。",
+            "接続先 %(endpoint)s は tcp://ホスト:ポート/ユニット か relay:///ユニット の形では"
+            "ありません。",
             endpoint=row.endpoint,
         )
     if row.profile and row.profile not in profiles.NAMES:

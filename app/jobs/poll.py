@@ -1,15 +1,19 @@
 """Ask the gateways that are due, in shards."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from flask import current_app
 from redis.exceptions import RedisError
+from sqlalchemy import Row
 
-from .. import clock
+from .. import clock, holders
 from ..config import Settings
 from ..domain import polling
 from ..domain.polling import Answer, Defaults, Pace
+from ..drivers.dialout import Via
 from ..drivers.modbus import Target, poll_many
 from ..extensions import db, queues
 from ..transaction import transaction
@@ -59,9 +63,13 @@ def poll_shard(ids: list[int]) -> None:
     settings: Settings = current_app.extensions["settings"]
     rows = polling.targets(ids)
     db.session.rollback()  # ends the reading transaction: the network takes its time
+    relays = _relays(rows, settings)
     results = asyncio.run(
         poll_many(
-            [Target(row.id, row.endpoint, row.profile, row.layout) for row in rows],
+            [
+                Target(row.id, row.endpoint, row.profile, row.layout, relays.get(row.public_id))
+                for row in rows
+            ],
             concurrency=settings.poll_concurrency,
             timeout_s=settings.poll_timeout_s,
             now=clock.now,
@@ -86,6 +94,15 @@ def poll_shard(ids: list[int]) -> None:
         log.warning("gateway_down", gateway=gateway, outcome=outcome, detail=detail)
     for gateway in settled.up:
         log.info("gateway_up", gateway=gateway)
+
+
+def _relays(rows: Sequence[Row[Any]], settings: Settings) -> dict[str, Via]:
+    """Return by which relay to reach those gateways of a shard that dial in."""
+    dial_in = [row.public_id for row in rows if row.endpoint.startswith("relay:")]
+    return {
+        public_id: Via(host, port, public_id, settings.relay_secret)
+        for public_id, (host, port) in holders.find(dial_in).items()
+    }
 
 
 def pace(settings: Settings) -> Pace:

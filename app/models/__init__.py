@@ -5,6 +5,7 @@ from .audit import AuditEntry
 from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
 from .dealers import Dealer, DealerRegistration
+from .device_credentials import DeviceCredential
 from .email_changes import EmailChange
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
@@ -33,6 +34,7 @@ __all__ = [
     "DealerInvitation",
     "DealerLook",
     "DealerRegistration",
+    "DeviceCredential",
     "EmailChange",
     "FailureCount",
     "Gateway",

@@ -9,11 +9,19 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a gateway is reached: `tcp://host:port/unit`."""
+    """Where a gateway is reached: `tcp://host:port/unit`, or `relay:///unit` if it dials in.
+
+    The latter has no host and no port: which relay holds the gateway is asked each time.
+    """
 
     host: str
     port: int
     unit: int
+
+    @property
+    def is_relayed(self) -> bool:
+        """Tell whether the gateway dials in."""
+        return not self.host
 
     @classmethod
     @lru_cache(maxsize=4096)
@@ -23,9 +31,13 @@ class Endpoint:
         Raises:
             ValueError: it is no endpoint; the message says why.
         """
+        if relayed := re.fullmatch(r"relay:///?([0-9]{1,3})?", text):
+            if int(relayed[1] or 1) > 255:
+                raise ValueError("the unit of the endpoint is a number from 0 to 255")
+            return cls("", 0, int(relayed[1] or 1))
         parts = urlsplit(text)
         if parts.scheme != "tcp":
-            raise ValueError("an endpoint looks like tcp://host:port/unit")
+            raise ValueError("an endpoint looks like tcp://host:port/unit or relay:///unit")
         host = parts.hostname or ""
         if not re.fullmatch(r"[0-9a-z](?:[0-9a-z.-]{0,252}[0-9a-z])?|[0-9a-f:.]{2,45}", host):
             raise ValueError("the host of the endpoint is no name or address")
@@ -41,5 +53,7 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Return the text that `parse` reads."""
+        if self.is_relayed:
+            return f"relay:///{self.unit}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}/{self.unit}"
