@@ -115,9 +115,9 @@ class Client:
         self.known_hosts = folder / "known_hosts"
         host = f"[127.0.0.1]:{settings.relay_port}"
         self.known_hosts.write_text(f"{host} {public}")
-        self.secret_file = folder / f"secret-{gateway}"
+        self.secret_file = folder / "secret"
         self.secret_file.write_text(secret)
-        self.askpass = folder / f"askpass-{gateway}"
+        self.askpass = folder / "askpass"
         self.askpass.write_text(f"#!/bin/sh\nexec cat {self.secret_file}\n")
         self.askpass.chmod(0o700)
 

@@ -109,11 +109,11 @@ def still_standing(ids: Collection[int]) -> set[int]:
 
 def matching(known: Sequence[Standing], kind: str, shown: bytes) -> Standing | None:
     """Return the credential that `shown` proves: the bytes of a public key, or a secret."""
-    digest = sha256(shown).hexdigest()
+    shown_digest = digest(shown)
     found = None
     for one in known:
         # all of them are compared: how long it takes tells nothing
-        if compare_digest(one.digest, digest) and one.kind == kind:
+        if compare_digest(one.digest, shown_digest) and one.kind == kind:
             found = one
     return found
 
@@ -144,17 +144,19 @@ def new_secrets(
     They are kept nowhere: whoever asks has to hand them on. `actor_id` None means the command line.
     """
     made = [SECRET_PREFIX + token_hex(16) for _one in gateways]
-    for gateway, secret in zip(gateways, made, strict=True):
-        _revoke(gateway.id, "secret", now)
-        new = DeviceCredential(
-            gateway_id=gateway.id,
-            kind="secret",
-            digest=sha256(secret.encode()).hexdigest(),
-            added_at=now,
+    ids = [gateway.id for gateway in gateways]
+    _lock(ids)
+    _revoke(ids, "secret", now)
+    new = [
+        DeviceCredential(
+            gateway_id=gateway_id, kind="secret", digest=digest(secret.encode()), added_at=now
         )
-        db.session.add(new)
-        db.session.flush()
-        _record("device_secret.issued", gateway.id, actor_id, now, credential=new.id)
+        for gateway_id, secret in zip(ids, made, strict=True)
+    ]
+    db.session.add_all(new)
+    db.session.flush()
+    for one in new:
+        _record("device_secret.issued", one.gateway_id, actor_id, now, credential=one.id)
     return made
 
 
@@ -166,7 +168,7 @@ def revoke_secret(public_id: str, *, now: datetime, actor_id: int | None = None)
         NothingStands: It has none.
     """
     gateway = get(public_id)
-    if not (revoked := _revoke(gateway.id, "secret", now)):
+    if not (revoked := _revoke([gateway.id], "secret", now)):
         raise NothingStands
     _record("device_secret.revoked", gateway.id, actor_id, now, credential=revoked[0])
 
@@ -182,16 +184,8 @@ def add_key(public_id: str, line: str, *, now: datetime, actor_id: int | None = 
     """
     key = read_key(line)
     gateway = get(public_id)
-    # locks the row on PostgreSQL, the database on SQLite: two adds come after one another
-    db.session.execute(
-        update(Gateway)
-        .where(Gateway.id == gateway.id)
-        .values(public_id=Gateway.public_id)
-        .execution_options(synchronize_session=False)
-    )
-    new = DeviceCredential(
-        gateway_id=gateway.id, kind="key", digest=sha256(key).hexdigest(), added_at=now
-    )
+    _lock([gateway.id])
+    new = DeviceCredential(gateway_id=gateway.id, kind="key", digest=digest(key), added_at=now)
     db.session.add(new)
     try:
         db.session.flush()
@@ -219,7 +213,7 @@ def revoke_key(
         for one in standing([public_id]).get(public_id, [])
         if one.kind == "key" and fingerprint(one.digest) == key_fingerprint
     ]
-    if not found or not _revoke(gateway.id, "key", now, digest=found[0].digest):
+    if not found or not _revoke([gateway.id], "key", now, kept=found[0].digest):
         raise NothingStands
     _record("device_key.revoked", gateway.id, actor_id, now, credential=found[0].id)
 
@@ -237,9 +231,14 @@ def get(public_id: str) -> Gateway:
     return gateway
 
 
-def fingerprint(digest: str) -> str:
+def digest(shown: bytes) -> str:
+    """Return what is kept of a key or a secret."""
+    return sha256(shown).hexdigest()
+
+
+def fingerprint(kept: str) -> str:
     """Return the digest of a key as OpenSSH shows it."""
-    return "SHA256:" + b64encode(bytes.fromhex(digest)).decode().rstrip("=")
+    return "SHA256:" + b64encode(bytes.fromhex(kept)).decode().rstrip("=")
 
 
 def read_key(line: str) -> bytes:
@@ -275,14 +274,30 @@ def _strings(blob: bytes) -> list[bytes]:
     return parts
 
 
-def _revoke(gateway_id: int, kind: str, now: datetime, *, digest: str | None = None) -> list[int]:
+def _lock(gateway_ids: Collection[int]) -> None:
+    """Let changes of the same gateways come after one another.
+
+    It locks their rows on PostgreSQL, and the database on SQLite.
+    """
+    db.session.execute(
+        update(Gateway)
+        .where(Gateway.id.in_(gateway_ids))
+        .values(public_id=Gateway.public_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _revoke(
+    gateway_ids: Collection[int], kind: str, now: datetime, *, kept: str | None = None
+) -> list[int]:
+    """End what stands of a kind, or of it what has that digest; return what was ended."""
     which = [
-        DeviceCredential.gateway_id == gateway_id,
+        DeviceCredential.gateway_id.in_(gateway_ids),
         DeviceCredential.kind == kind,
         DeviceCredential.revoked_at.is_(None),
     ]
-    if digest is not None:
-        which.append(DeviceCredential.digest == digest)
+    if kept is not None:
+        which.append(DeviceCredential.digest == kept)
     return list(
         db.session.scalars(
             update(DeviceCredential)

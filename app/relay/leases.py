@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 
 from .. import clock, holders
@@ -44,7 +46,13 @@ class Leases:
     """Take, renew and give back leases. Without Valkey they are made up for with the next round."""
 
     def __init__(self, url: str, *, address: str, lease_s: float) -> None:
-        self._redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=5)
+        self._redis = Redis.from_url(
+            url,
+            socket_connect_timeout=1,
+            socket_timeout=5,
+            # a connection that a restart of Valkey ended is made anew; what fails then waits
+            retry=Retry(ConstantBackoff(0.1), 1),
+        )
         self.address, self.lease_ms = address, round(lease_s * 1000)
         self._is_away = False
 

@@ -31,6 +31,7 @@ BACKLOG = 4096
 # gateways that have just dialled in are looked after together, that often
 NEWS_S = 1.0
 ACCEPT_AGAIN_S = 0.2
+CANCEL_AGAIN_S = 0.2
 # refusals that were told of, so that each is told once
 MOST_TOLD = 10_000
 
@@ -101,9 +102,13 @@ class Relay:
     async def stop(self) -> None:
         """Close both doors and let go of all gateways, which then dial in elsewhere."""
         self._is_stopping = True
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        left = set(self._tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            # again and again: a time limit of the queue server's client that ends just then takes
+            # the cancellation for its own
+            _done, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
         for server in self._servers:
             server.close()
         for listener in self._listeners:

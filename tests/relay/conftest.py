@@ -10,10 +10,17 @@ from app.config import Settings
 from app.extensions import queues
 from simulator.server import Running as Homes
 from simulator.server import running_simulator
+from tests.databases import Databases
 from tests.dialing import Client, Running, needs_ssh, relay_settings, running_relay
 from tests.valkey import Valkey
 
 Dial = Callable[..., Client]
+
+
+@pytest.fixture
+def database_url(databases: Databases, portal_dir: Path) -> str:
+    """Give SQLite alone: what the database decides here is asked on both in `tests/cli`."""
+    return databases.new_sqlite(portal_dir)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from flask import Flask
 from sqlalchemy import func, select
 
+from app import holders
 from app.extensions import db
 from app.jobs import poll
 from app.models import Gateway, PollState, Reading
@@ -28,7 +29,7 @@ def test_a_gateway_behind_nat_dials_in_by_its_secret_and_is_read(
     run(app, id_)
     assert outcome(app, id_) == ("unreachable", "cannot be polled: it has not dialled in")
     client(gateway, secret=secret).start(device_port)
-    wait_until(lambda: relay.held == [gateway])
+    wait_until(lambda: holders.find([gateway]))
     for _ in range(3):
         run(app, id_)
     assert outcome(app, id_)[0] == "ok"
