@@ -147,8 +147,12 @@ class Client:
 
     def run(self, *rest: str, after: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """Run the client."""
+        return self.run_as_given(*self.command(*rest), *after)
+
+    def run_as_given(self, *command: str) -> subprocess.Popen[str]:
+        """Run a command line of the test's own."""
         process = subprocess.Popen(
-            [*self.command(*rest), *after],
+            command,
             env={**os.environ, "SSH_ASKPASS": str(self.askpass), "SSH_ASKPASS_REQUIRE": "force"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

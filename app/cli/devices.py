@@ -136,7 +136,8 @@ def host_key(create: bool) -> None:
     )
     shown = rules.fingerprint(rules.digest(rules.read_key(line.decode())))
     click.echo(shown)
-    click.echo(f"[RELAY]:{settings.relay_port} {line.decode()}")
+    # gateways know all relays by one name (HostKeyAlias), whatever their addresses
+    click.echo(f"hidamari-relay {line.decode()}")
 
 
 def create_host_key(file: Path) -> None:
