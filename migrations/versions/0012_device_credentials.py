@@ -36,6 +36,15 @@ def upgrade():
     op.create_index('uq_device_credentials_standing', 'device_credentials', ['gateway_id', 'digest'], unique=True,
         sqlite_where=stands, postgresql_where=stands)
 
+    with op.batch_alter_table('gateway_imports') as batch_op:
+        batch_op.add_column(sa.Column('device_secrets', sa.Boolean(), server_default=sa.false(), nullable=False))
+    with op.batch_alter_table('sealed_sheets') as batch_op:
+        batch_op.add_column(sa.Column('sealed_secret', sa.LargeBinary(length=200), nullable=True))
+
 
 def downgrade():
+    with op.batch_alter_table('sealed_sheets') as batch_op:
+        batch_op.drop_column('sealed_secret')
+    with op.batch_alter_table('gateway_imports') as batch_op:
+        batch_op.drop_column('device_secrets')
     op.drop_table('device_credentials')
