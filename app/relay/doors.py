@@ -9,13 +9,15 @@ import asyncio
 from collections import Counter
 
 WINDOW_S = 60.0
+# after the last failure of an address that fails often: else it had all places again each minute
+SUSPECT_S = 600.0
 # of an address that fails often, and of those that are not known because too many fail
 PLACES_OF_SUSPECTS = 4
 MOST_ADDRESSES = 10_000
 
 
 class Doors:
-    """Count who is signing in, and who failed to within the last minute."""
+    """Count who is signing in, and who failed to lately."""
 
     def __init__(
         self, *, most: int, free_failures: int, most_addresses: int = MOST_ADDRESSES
@@ -24,7 +26,7 @@ class Doors:
         self.most_addresses = most_addresses
         self._inside: Counter[str] = Counter()
         self._total = 0
-        # address → when its window ends, failures within
+        # address → when that is forgotten, failures until then
         self._failed: dict[str, tuple[float, int]] = {}
         self._free = asyncio.Event()
         self._free.set()
@@ -61,7 +63,8 @@ class Doors:
                 if len(self._failed) >= self.most_addresses:
                     return
             ends, count = now_s + WINDOW_S, 0
-        self._failed[address] = ends, count + 1
+        count += 1
+        self._failed[address] = now_s + SUSPECT_S if count > self.free_failures else ends, count
 
     def _is_suspect(self, address: str, now_s: float) -> bool:
         ends, count = self._failed.get(address, (0.0, 0))

@@ -1,6 +1,6 @@
 """Who may try to sign in, with the clock held still."""
 
-from app.relay.doors import PLACES_OF_SUSPECTS, WINDOW_S, Doors
+from app.relay.doors import PLACES_OF_SUSPECTS, SUSPECT_S, WINDOW_S, Doors
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -14,7 +14,7 @@ def test_many_gateways_behind_one_address_come_in_together() -> None:
     assert entered(doors, HERE, 0) == 100
 
 
-def test_an_address_that_fails_often_gets_a_few_places_for_a_minute() -> None:
+def test_an_address_that_fails_often_gets_a_few_places_until_it_has_stopped() -> None:
     doors = Doors(most=500, free_failures=3)
     for _ in range(4):
         doors.failed(HERE, 0)
@@ -22,7 +22,9 @@ def test_an_address_that_fails_often_gets_a_few_places_for_a_minute() -> None:
     assert entered(doors, THERE, 1) == 100
     doors.leave(HERE)
     assert entered(doors, HERE, 2) == 1
-    assert entered(doors, HERE, WINDOW_S + 1) == 100
+    doors.failed(HERE, SUSPECT_S - 1)
+    assert entered(doors, HERE, SUSPECT_S + 1) == 0
+    assert entered(doors, HERE, 2 * SUSPECT_S) == 100
 
 
 def test_a_few_failures_are_free_each_minute() -> None:
