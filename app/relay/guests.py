@@ -146,6 +146,8 @@ class Guest(asyncssh.SSHServer):
         self.token = ""
         self.credential: Standing | None = None
         self.streams = 0
+        # only what was taken is renewed: until then the lease is that of the relay before
+        self.has_lease = self.was_refused_a_lease = False
         self.is_signed_in = self.is_held = self.is_our_fault = False
         self._tries = 0
         self._reason = ""

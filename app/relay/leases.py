@@ -16,6 +16,8 @@ log = structlog.get_logger()
 
 AT_ONCE = 500
 RECONNECT_S = 1.0
+# stands for an answer where there is none
+AWAY = object()
 
 # Renew what is ours, take what nobody has (Valkey lost it), and name what is somebody else's.
 RENEW = """
@@ -56,14 +58,20 @@ class Leases:
         self.address, self.lease_ms = address, round(lease_s * 1000)
         self._is_away = False
 
-    async def take(self, public_id: str, token: str) -> None:
-        """Take a gateway from whoever held it; the relay that did is told."""
+    async def take(self, public_id: str, token: str) -> bool:
+        """Take a gateway from whoever held it; the relay that did is told.
+
+        False if Valkey does not answer: it is to be taken again.
+        """
         before = await self._do(
             self._redis.set(holders.key(public_id), self._value(token), px=self.lease_ms, get=True)
         )
+        if before is AWAY:
+            return False
         if before and not before.startswith(f"{self.address} ".encode()):
             news = f"{holders.TAKEN} {public_id} {self._value(token)}"
             await self._do(self._redis.publish(holders.CHANNEL, news))
+        return True
 
     async def renew(self, held: Mapping[str, str]) -> list[str]:
         """Renew the leases (gateway → token); return the gateways that another relay has now."""
@@ -76,7 +84,8 @@ class Leases:
             places = await self._do(
                 self._redis.eval(RENEW, len(keys), *keys, str(self.lease_ms), *values)
             )
-            lost += [some[place - 1] for place in places or ()]
+            if places is not AWAY:
+                lost += [some[place - 1] for place in places]
         told = f"{len(held)} {clock.now().timestamp()}"
         await self._do(self._redis.hset(holders.RELAYS, self.address, told))
         return lost
@@ -115,14 +124,14 @@ class Leases:
                 await asyncio.sleep(RECONNECT_S)
 
     async def _do(self, command: Awaitable[Any]) -> Any:
-        """Return what Valkey answers, or None if it does not; it says so once."""
+        """Return what Valkey answers, or `AWAY` if it does not; it says so once."""
         try:
             answer = await command
         except (RedisError, OSError) as error:
             if not self._is_away:
                 log.error("relay_leases_away", error=type(error).__name__)
             self._is_away = True
-            return None
+            return AWAY
         if self._is_away:
             log.info("relay_leases_back")
         self._is_away = False

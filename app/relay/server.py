@@ -180,7 +180,7 @@ class Relay:
         before = self.held.get(guest.public_id)
         self.held[guest.public_id] = guest
         self._new.add(guest)
-        self._spawn(self._leases.take(guest.public_id, guest.token))
+        self._spawn(self._take([guest]))
         if before:
             before.hang_up("it dialled in again")
         else:
@@ -204,10 +204,18 @@ class Relay:
 
     async def _renew_again_and_again(self) -> None:
         while True:
-            held = {one.public_id: one.token for one in self.held.values()}
+            held = {one.public_id: one.token for one in self.held.values() if one.has_lease}
+            untaken = [one for one in self.held.values() if one.was_refused_a_lease]
             for public_id in await self._leases.renew(held):
                 self._taken(public_id, held[public_id])
+            await self._take(untaken)
             await asyncio.sleep(self.settings.relay_lease_s / 3)
+
+    async def _take(self, guests: Collection[Guest]) -> None:
+        for guest in guests:
+            if self.held.get(guest.public_id) is guest:
+                guest.has_lease = await self._leases.take(guest.public_id, guest.token)
+                guest.was_refused_a_lease = not guest.has_lease
 
     async def _recheck_again_and_again(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """Several relays side by side, and gateways that come twice, freeze, or lose their relay."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -82,6 +83,30 @@ def test_a_lease_that_another_relay_has_is_found_by_the_next_renewal(
     with Redis.from_url(settings.redis_url) as valkey:
         valkey.set(holders.key(gateway), "192.0.2.1:2223 somebody")
     assert dialled.wait(5) == 255
+
+
+def test_the_lease_of_a_relay_that_died_is_no_reason_to_hang_up(
+    app: Flask,
+    relay: Running,
+    client: Dial,
+    device_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leases = relay.relay._leases
+    take = leases.take
+
+    async def late(public_id: str, token: str) -> bool:
+        # at least one round of renewals comes before it
+        await asyncio.sleep(1.5)
+        return await take(public_id, token)
+
+    monkeypatch.setattr(leases, "take", late)
+    _id, gateway, secret = add_gateway(app)
+    with Redis.from_url(relay.settings.redis_url) as valkey:
+        valkey.set(holders.key(gateway), "192.0.2.1:2223 dead", px=30_000)
+    dialled = client(gateway, secret=secret).start(device_port)
+    wait_until(lambda: held_by(gateway) == relay.settings.relay_address)
+    assert (dialled.poll(), relay.held) == (None, [gateway])
 
 
 def test_leases_come_back_after_valkey_lost_them(
