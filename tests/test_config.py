@@ -108,3 +108,10 @@ def test_every_setting_is_read_somewhere() -> None:
     read |= {f"{name}_en" for name in read}
     read |= {name.lower() for name in Settings(_env_file=None, testing=True).names}  # type: ignore[call-arg]
     assert fields - read == set()
+
+
+def test_the_relays_secret_is_long_and_its_inner_address_one_of_a_machine() -> None:
+    for wrong in ({"relay_secret": "short"}, {"relay_internal_host": "0.0.0.0"}):
+        (name,) = wrong
+        with pytest.raises(ValidationError, match=name.upper()):
+            named(**wrong)

@@ -61,6 +61,8 @@ class Relay:
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
         self._is_stopping = False
+        # something that has to go on ended: a supervisor's fresh start is better than half a relay
+        self.broke = asyncio.Event()
 
     # ---- running --------------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ class Relay:
             self._look_after_new_again_and_again(),
             self._leases.listen(self._heard, self._recheck),
         ):
-            self._spawn(work)
+            self._spawn(work).add_done_callback(lambda _task: self.broke.set())
         log.info("relay_started", address=settings.relay_address, port=settings.relay_port)
 
     async def stop(self) -> None:
@@ -120,10 +122,11 @@ class Relay:
         await self._leases.leave()
         log.info("relay_stopped", held=held)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -290,24 +293,29 @@ def main(app: Flask) -> int:
     """Run a relay until told to stop.
 
     Returns:
-        The process's exit code: 78 if its settings do not allow a start.
+        The process's exit code: 78 if its settings do not allow a start, 1 if a part of it failed.
     """
     settings: Settings = app.extensions["settings"]
     if not settings.relay_secret:
         sys.stderr.write("RELAY_SECRET must be set: pollers prove themselves by it\n")
         return 78
     try:
-        asyncio.run(_run(Relay(app, settings)))
+        return asyncio.run(_run(app, settings))
     except (OSError, asyncssh.KeyImportError) as error:
         sys.stderr.write(f"the relay cannot start: {error}\n")
         return 78
-    return 0
 
 
-async def _run(relay: Relay) -> None:
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+async def _run(app: Flask, settings: Settings) -> int:
+    relay, asked, loop = Relay(app, settings), asyncio.Event(), asyncio.get_running_loop()
     await relay.start()
-    await stopped.wait()
+
+    def stop() -> None:
+        asked.set()
+        relay.broke.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    await relay.broke.wait()
     await relay.stop()
+    return 0 if asked.is_set() else 1

@@ -197,6 +197,19 @@ def test_a_relay_that_stops_gives_its_gateways_back_at_once(
     assert dialled.wait(10) == 255
 
 
+def test_a_relay_ends_for_a_fresh_start_when_a_part_of_it_fails(
+    relay: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_held: object) -> None:
+        raise ValueError("a fault of ours")
+
+    assert not relay.relay.broke.is_set()
+    with capture_logs() as logs:
+        monkeypatch.setattr(relay.relay._leases, "renew", fails)
+        wait_until(relay.relay.broke.is_set)
+    assert [log["event"] for log in logs] == ["relay_task_failed"]
+
+
 def test_a_client_that_is_frozen_is_noticed(
     app: Flask, settings: Settings, client: Dial, device_port: int
 ) -> None:
