@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[int, Field(gt=0)]
 Days = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(gt=0, lt=65536)]
 
 
 class Settings(BaseSettings):
@@ -124,6 +125,21 @@ class Settings(BaseSettings):
     raw_retention_days: Annotated[int, Field(ge=8)] = 90
     half_hour_years: Annotated[int, Field(gt=0)] = 10
 
+    # Relay: gateways that dial in
+    relay_host: str = "127.0.0.1"
+    relay_port: Port = 2222
+    relay_host_key: str = ""
+    relay_internal_host: str = "127.0.0.1"
+    relay_internal_port: Port = 2223
+    relay_secret: str = ""
+    # a relay that dies is forgotten after so long
+    relay_lease_s: Annotated[int, Field(ge=3)] = 30
+    relay_keepalive_s: Seconds = 20
+    relay_recheck_s: Seconds = 30
+    relay_login_s: Seconds = 20
+    relay_most_signing_in: Annotated[int, Field(ge=1)] = 100
+    relay_free_failures: Annotated[int, Field(ge=0)] = 60
+
     @field_validator("site_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
@@ -172,6 +188,21 @@ class Settings(BaseSettings):
             raise ValueError("METRICS_TOKEN must have 32 characters or more")
         return value
 
+    @field_validator("relay_secret")
+    @classmethod
+    def _relay_secret_is_long(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("RELAY_SECRET must have 32 characters or more")
+        return value
+
+    @field_validator("relay_internal_host")
+    @classmethod
+    def _pollers_reach_the_relay(cls, value: str) -> str:
+        # pollers are told this very address
+        if value in ("", "0.0.0.0", "::"):  # noqa: S104
+            raise ValueError("RELAY_INTERNAL_HOST must be an address that workers can reach")
+        return value
+
     @model_validator(mode="after")
     def _no_secret_by_default(self) -> Self:
         if self.demo and self.base_url.startswith("https://"):
@@ -207,6 +238,16 @@ class Settings(BaseSettings):
             if url.startswith(short):
                 return "postgresql+psycopg://" + url.removeprefix(short)
         return url
+
+    @property
+    def relay_host_key_file(self) -> Path:
+        """Return where the relay's private host key lies."""
+        return Path(self.relay_host_key or self.data_dir / "relay_host_key")
+
+    @property
+    def relay_address(self) -> str:
+        """Return where pollers reach the relay that runs with these settings."""
+        return f"{self.relay_internal_host}:{self.relay_internal_port}"
 
     @property
     def names_by_language(self) -> dict[str, dict[str, str]]:

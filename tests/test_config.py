@@ -119,3 +119,10 @@ def test_an_authority_that_is_none_and_a_folder_that_is_gone_are_refused(tmp_pat
     with pytest.raises(ValidationError, match="MODBUS_TLS_CLIENT_DIR"):
         named(modbus_tls_client_dir=str(tmp_path / "gone"))
     assert named(modbus_tls_client_dir=str(tmp_path)).modbus_tls_ca == ""
+
+
+def test_the_relays_secret_is_long_and_its_inner_address_one_of_a_machine() -> None:
+    for wrong in ({"relay_secret": "short"}, {"relay_internal_host": "0.0.0.0"}):
+        (name,) = wrong
+        with pytest.raises(ValidationError, match=name.upper()):
+            named(**wrong)

@@ -5,6 +5,7 @@ from flask import Flask
 from .accounts import accounts
 from .campaign import campaign
 from .dealers import dealers
+from .devices import devices
 from .gateways import gateways
 from .operators import operators
 from .profiles import profiles
@@ -16,6 +17,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(campaign)
     app.cli.add_command(accounts)
     app.cli.add_command(dealers)
+    app.cli.add_command(devices)
     app.cli.add_command(gateways)
     app.cli.add_command(operators)
     app.cli.add_command(profiles)

@@ -11,6 +11,7 @@ from ..domain import provisioning, terms
 from ..domain.errors import Rejected
 from ..printing.sheets import discard, write_sheets
 from ..transaction import transaction
+from .secret_files import write_secrets
 
 gateways = AppGroup("gateways", help="Bring gateways into the service.")
 
@@ -23,23 +24,38 @@ gateways = AppGroup("gateways", help="Bring gateways into the service.")
     type=click.Path(file_okay=False, path_type=Path),
     help="Write one printable sheet per gateway into this folder, instead of listing passwords.",
 )
+@click.option(
+    "--device-secrets",
+    "secrets_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Give those that dial in (relay:///…) a device secret each, written into this new file.",
+)
 @click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
-def import_file(file: Path, folder: Path | None, language: str) -> None:
+def import_file(file: Path, folder: Path | None, secrets_file: Path | None, language: str) -> None:
     """Import the gateways of FILE, a CSV with the columns id, model, serial, endpoint, profile.
 
     Each gets a password, which is shown this once: on its sheet, or on the standard output. Either
     all gateways are imported or, when anything is wrong, none.
     """
     now = clock.now()
-    sheets: list[Path] = []
+    written: list[Path] = []
     with force_locale(language):
         try:
             with transaction():
                 new = provisioning.read(file.read_bytes())
-                provisioned = provisioning.provision(new, now=now)
+                wanted = secrets_file is not None
+                provisioned = provisioning.provision(new, now=now, device_secrets=wanted)
+                # before the commit: without its sheet nobody could ever claim a gateway
                 if folder:
-                    # before the commit: without its sheet nobody could ever claim a gateway
-                    sheets = write_sheets(folder, provisioned, now=now, language=language)
+                    written += write_sheets(folder, provisioned, now=now, language=language)
+                if secrets_file:
+                    made = [
+                        (one.gateway.public_id, one.device_secret)
+                        for one in provisioned
+                        if one.device_secret
+                    ]
+                    write_secrets(secrets_file, made)
+                    written.append(secrets_file)
                 passwords = [(one.gateway.public_id, one.password) for one in provisioned]
         except provisioning.BadFile as refusal:
             for row in refusal.rows:
@@ -52,10 +68,13 @@ def import_file(file: Path, folder: Path | None, language: str) -> None:
                 "no terms for the back: run `flask terms publish`"
             ) from error
         except FileExistsError as error:
+            discard(written)
             raise click.ClickException(f"{error.filename} exists; nothing was imported") from error
         except BaseException:
-            discard(sheets)
+            discard(written)
             raise
+    if secrets_file:
+        click.echo(f"{len(made)} device secrets in {secrets_file}", err=True)
     if folder:
         click.echo(f"{len(passwords)} gateways imported, sheets in {folder}")
     else:

@@ -25,6 +25,7 @@ class Claim:
     until: datetime
     account_id: int
     public_key: bytes
+    device_secrets: bool
     rows: list[tuple[int, NewGateway]]
 
 
@@ -47,7 +48,12 @@ def claim(now: datetime, *, sheets_until: datetime) -> Claim | None:
         update(GatewayImport)
         .where(GatewayImport.id == next_one, GatewayImport.state == "running", free)
         .values(claimed_until=until)
-        .returning(GatewayImport.id, GatewayImport.account_id, GatewayImport.public_key)
+        .returning(
+            GatewayImport.id,
+            GatewayImport.account_id,
+            GatewayImport.public_key,
+            GatewayImport.device_secrets,
+        )
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if taken is None:
@@ -71,6 +77,7 @@ def claim(now: datetime, *, sheets_until: datetime) -> Claim | None:
         until,
         taken.account_id,
         taken.public_key,
+        taken.device_secrets,
         [(row.id, _to_new(row)) for row in rows],
     )
 
@@ -93,7 +100,11 @@ def write(claimed: Claim, passwords: list[tuple[str, str]], now: datetime) -> bo
         return False
     new = [row for _row_id, row in claimed.rows]
     provisioned = provisioning.provision(
-        new, now=now, actor_id=claimed.account_id, passwords=passwords
+        new,
+        now=now,
+        actor_id=claimed.account_id,
+        passwords=passwords,
+        device_secrets=claimed.device_secrets,
     )
     for (row_id, _row), one in zip(claimed.rows, provisioned, strict=True):
         _note(row_id, one, claimed.public_key)
@@ -127,7 +138,9 @@ def _note(row_id: int, one: Provisioned, public_key: bytes) -> None:
         .values(sheet_id=one.sheet.id)
         .execution_options(synchronize_session=False)
     )
-    sealed_sheets.keep(one.sheet, one.password, public_key, until=None)
+    sealed_sheets.keep(
+        one.sheet, one.password, public_key, until=None, device_secret=one.device_secret
+    )
 
 
 def _to_new(row: ImportRow) -> NewGateway:

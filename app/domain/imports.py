@@ -172,9 +172,17 @@ def list_rows(
 
 
 def start(
-    actor: Account, import_id: int, *, public_key: bytes, network_address: str, now: datetime
+    actor: Account,
+    import_id: int,
+    *,
+    public_key: bytes,
+    device_secrets: bool = False,
+    network_address: str,
+    now: datetime,
 ) -> None:
     """Let the job begin; it seals the passwords with `public_key`.
+
+    With `device_secrets` those that dial in get one, sealed with the password.
 
     Raises:
         NotFound: There is no such import.
@@ -192,6 +200,7 @@ def start(
             started_at=now,
             account_id=actor.id,
             public_key=public_key,
+            device_secrets=device_secrets,
             total=counts["new"],
         )
     ):
@@ -216,6 +225,26 @@ def discard(actor: Account, import_id: int, *, network_address: str, now: dateti
     ):
         raise NotStartable
     _record("import.discarded", upload, actor, network_address, now)
+
+
+def count_dialling_in(import_id: int) -> int:
+    """Return how many new gateways of a file dial in."""
+    counted = judged(func.count()).where(
+        ImportRow.import_id == import_id, VERDICT == "new", ImportRow.endpoint.startswith("relay:")
+    )
+    return db.session.scalar(counted) or 0
+
+
+def list_secrets(
+    upload: GatewayImport, private: str | None, now: datetime
+) -> list[tuple[str, str]]:
+    """Return the gateways of an import that got a device secret, and these.
+
+    Raises:
+        SheetsGone: They are erased, or there are none.
+        KeyLost: Another browser asked for them.
+    """
+    return sealed_sheets.unseal_secrets(private, sheet_ids(upload.id), now=now)
 
 
 def list_printable(

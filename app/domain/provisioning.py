@@ -16,7 +16,7 @@ from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Gateway, Latest, PollState, Sheet
 from ..profiles.endpoints import Endpoint
-from . import audit, sheet_passwords, sheets
+from . import audit, device_credentials, sheet_passwords, sheets
 from .errors import Rejected
 
 PUBLIC_ID = regex(r"[0-9A-Z]{12}")
@@ -50,11 +50,12 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Provisioned:
-    """A new gateway and the password of its sheet, which is kept nowhere."""
+    """A new gateway, the password of its sheet and its device secret: kept nowhere, told once."""
 
     gateway: Gateway
     sheet: Sheet
     password: str
+    device_secret: str | None = None
 
 
 # as the tables hold them
@@ -132,11 +133,13 @@ def provision(
     now: datetime,
     actor_id: int | None = None,
     passwords: Sequence[tuple[str, str]] = (),
+    device_secrets: bool = False,
 ) -> list[Provisioned]:
     """Write the gateways, each with its first sheet, due to be asked at once.
 
     `actor_id` None means the command line. `passwords` are those of the sheets with their hashes,
-    where the caller has made them already (`new_passwords`).
+    where the caller has made them already (`new_passwords`). With `device_secrets` those that dial
+    in get one.
 
     Raises:
         ImportedMeanwhile: One of them is there already.
@@ -174,10 +177,20 @@ def provision(
             now=now,
         )
     db.session.flush()
+    secrets = _device_secrets(gateways, now, actor_id) if device_secrets else {}
     return [
-        Provisioned(gateway, sheet, password)
+        Provisioned(gateway, sheet, password, secrets.get(gateway.id))
         for gateway, sheet, (password, _hash) in zip(gateways, issued, passwords, strict=True)
     ]
+
+
+def _device_secrets(
+    gateways: Sequence[Gateway], now: datetime, actor_id: int | None
+) -> dict[int, str]:
+    """Return new device secrets of those gateways that dial in, by their row."""
+    dial_in = [one for one in gateways if Endpoint.parse(one.endpoint).is_relayed]
+    made = device_credentials.new_secrets(dial_in, now=now, actor_id=actor_id)
+    return {one.id: secret for one, secret in zip(dial_in, made, strict=True)}
 
 
 def new_passwords(count: int) -> list[tuple[str, str]]:
@@ -258,8 +271,8 @@ def _wrong(row: NewGateway) -> Iterator[Words]:
             Endpoint.parse(row.endpoint)
     except ValueError:
         yield _(
-            "接続先 %(endpoint)s は tcp://ホスト:ポート/ユニット か"
-            " tls://ホスト:ポート/ユニット の形ではありません。",
+            "接続先 %(endpoint)s は tcp://ホスト:ポート/ユニット、tls://ホスト:ポート/ユニット、"
+            "relay:///ユニット のどの形でもありません。",
             endpoint=row.endpoint,
         )
     if row.profile and row.profile not in profiles.NAMES:

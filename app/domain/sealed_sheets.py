@@ -13,7 +13,7 @@ from typing import Any
 
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -68,14 +68,28 @@ def public_half(private: str) -> bytes:
     return bytes(_read(private).public_key)
 
 
-def keep(sheet: Sheet, password: str, public_key: bytes, *, until: datetime | None) -> None:
+def keep(
+    sheet: Sheet,
+    password: str,
+    public_key: bytes,
+    *,
+    until: datetime | None,
+    device_secret: str | None = None,
+) -> None:
     """Keep the password of a sheet so that only the private half of the key opens it.
 
-    `until` None: its import still runs; `finish` says when.
+    `until` None: its import still runs; `finish` says when. A device secret that was made with the
+    sheet is kept, and erased, with it.
     """
-    sealed = SealedBox(PublicKey(public_key)).encrypt(password.encode())
+    box = SealedBox(PublicKey(public_key))
     db.session.add(
-        SealedSheet(sheet_id=sheet.id, public_key=public_key, sealed=sealed, until=until)
+        SealedSheet(
+            sheet_id=sheet.id,
+            public_key=public_key,
+            sealed=box.encrypt(password.encode()),
+            sealed_secret=box.encrypt(device_secret.encode()) if device_secret else None,
+            until=until,
+        )
     )
 
 
@@ -119,7 +133,42 @@ def unseal(
         raise SheetsGone
     return [
         Printable(one.sheet.gateway, one.sheet, password)
-        for one, password in zip(found, _open(found, private), strict=True)
+        for one, password in zip(found, _open([one.sealed for one in found], private), strict=True)
+    ]
+
+
+def count_secrets(sheets: Ids, now: datetime) -> int:
+    """Return how many device secrets wait, sealed with sheets, to be taken away."""
+    counted = select(func.count()).select_from(SealedSheet).where(*_with_secrets(sheets, now))
+    return db.session.scalar(counted) or 0
+
+
+def unseal_secrets(private: str | None, sheets: Ids, *, now: datetime) -> list[tuple[str, str]]:
+    """Return gateways' IDs and their device secrets.
+
+    Raises:
+        SheetsGone: There are none (any more).
+        KeyLost: The key is not the one they were sealed for.
+    """
+    found = db.session.execute(
+        select(Gateway.public_id, SealedSheet.sealed_secret)
+        .select_from(SealedSheet)
+        .join(SealedSheet.sheet)
+        .join(Sheet.gateway)
+        .where(*_with_secrets(sheets, now))
+        .order_by(SealedSheet.sheet_id)
+    ).all()
+    if not found:
+        raise SheetsGone
+    opened = _open([row.sealed_secret for row in found], private)
+    return [(row.public_id, secret) for row, secret in zip(found, opened, strict=True)]
+
+
+def _with_secrets(sheets: Ids, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        SealedSheet.sheet_id.in_(sheets),
+        SealedSheet.until > now,
+        SealedSheet.sealed_secret.is_not(None),
     ]
 
 
@@ -164,10 +213,10 @@ def clear_old(now: datetime) -> int:
     return delete_some(SealedSheet, SealedSheet.until <= now)
 
 
-def _open(sealed: Sequence[SealedSheet], private: str | None) -> list[str]:
+def _open(sealed: Sequence[bytes], private: str | None) -> list[str]:
     try:
         box = SealedBox(_read(private or ""))
-        return [box.decrypt(one.sealed).decode() for one in sealed]
+        return [box.decrypt(one).decode() for one in sealed]
     except (ValueError, CryptoError) as error:
         raise KeyLost from error
 

@@ -9,7 +9,7 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,7 @@ from ..profiles.base import (
     Sample,
 )
 from ..profiles.endpoints import Endpoint
+from .dialout import Introduction, RelayRefused, Via
 from .security import Trust, Unready, reason
 
 # It logs an error per odd frame, with a dump; a gateway's outcome says what is needed, once.
@@ -73,7 +74,8 @@ class Outcome(StrEnum):
 class Target:
     """A gateway to read. `layout` is what an earlier discovery found, as `to_json` gave it.
 
-    `gateway` is its ID, by which the portal's certificate for it is found.
+    `gateway` is its ID, by which the portal's certificate for it is found; `via` is the relay that
+    holds a gateway which dials in, if one does.
     """
 
     key: Hashable
@@ -81,6 +83,7 @@ class Target:
     profile: str
     layout: object = None
     gateway: str = ""
+    via: Via | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,16 @@ async def poll_many(
 
 
 def seat_of(endpoint: str, profile: str) -> str | None:
-    """Return the address at which a device allows one client at a time; None if it allows many."""
+    """Return the address at which a device allows one client at a time; None if it allows many.
+
+    None too for one that dials in: no other gateway can name it.
+    """
     try:
-        return Endpoint.parse(endpoint).address if profiles.get(profile).one_client else None
+        where = Endpoint.parse(endpoint)
+        one_client = profiles.get(profile).one_client
     except (ValueError, KeyError):
         return None  # it is not polled: `poll` says why
+    return where.address if one_client and not where.is_relayed else None
 
 
 def _shared_seats(targets: Sequence[Target]) -> dict[int, asyncio.Lock]:
@@ -163,13 +171,13 @@ async def poll(
         endpoint = Endpoint.parse(target.endpoint)
         profile = profiles.get(target.profile)
         context = trust.context(target.gateway) if endpoint.tls else None
+        line = _line_to(target, endpoint, timeout_s, context)
     except (ValueError, KeyError, Unready) as wrong:
         detail = f"cannot be polled: {wrong}"[:_MAX_DETAIL]
         return PollResult(target.key, Outcome.UNREACHABLE, now(), detail=detail)
     sample: Sample | None = None
     discovery: Discovery | None = None
     outcome, detail = Outcome.OK, ""
-    line = _Line(endpoint, timeout_s, context)
     deadline = asyncio.get_running_loop().time() + timeout_s
     try:
         # It keeps its own time limit, and no other may surround it: it waits by `wait_for`, which
@@ -179,6 +187,7 @@ async def poll(
         elif not await line.connect():
             raise ConnectionError("no connection")
         async with asyncio.timeout_at(deadline):
+            await line.introduce()
             sample = await _read_as_before(line, profile, target.layout)
         if sample is None:
             async with asyncio.timeout(_DISCOVERY_TIMEOUTS * timeout_s):
@@ -201,6 +210,21 @@ async def poll(
     if outcome is not Outcome.OK:
         sample = discovery = None
     return PollResult(target.key, outcome, now(), sample, discovery, detail[:_MAX_DETAIL])
+
+
+def _line_to(
+    target: Target, endpoint: Endpoint, timeout_s: float, context: ssl.SSLContext | None
+) -> "_Line":
+    """Return the line to a gateway, not connected yet.
+
+    Raises:
+        ValueError: It dials in, and no relay holds it.
+    """
+    if not endpoint.is_relayed:
+        return _Line(endpoint, timeout_s, context)
+    if target.via is None:
+        raise ValueError("it has not dialled in")
+    return _RelayedLine(endpoint, timeout_s, target.via)
 
 
 async def _read_as_before(line: "_Line", profile: Profile, kept: object) -> Sample | None:
@@ -360,6 +384,9 @@ class _Line(TransactionManager):
         except (Refused, TimeoutError):
             return b""
 
+    async def introduce(self) -> None:
+        """Do what has to be done before the first request."""
+
     def hang_up(self) -> None:
         """Close at once: nothing is left to be sent, and a peer must not hold the socket."""
         transport: Any = self.transport
@@ -390,3 +417,42 @@ class _Line(TransactionManager):
             future.set_exception(reason)
             # nobody may be waiting for it any more
             future.exception()
+
+
+class _RelayedLine(_Line):
+    """A connection to a gateway that dials in, through the relay that holds it."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float, via: Via) -> None:
+        super().__init__(replace(endpoint, host=via.host, port=via.port), timeout_s)
+        self._introduction = Introduction(via)
+        self._introduced: asyncio.Future[None] = self.loop.create_future()
+
+    async def introduce(self) -> None:
+        """Say which gateway is meant, and wait until the relay hands it over.
+
+        Raises:
+            RelayRefused: It does not.
+            ConnectionError: The connection is closed.
+        """
+        await self._introduced
+
+    def data_received(self, data: bytes) -> None:
+        if self._introduction.is_over:
+            super().data_received(data)
+            return
+        try:
+            answer = self._introduction.feed(data)
+        except RelayRefused as refused:
+            self._fail(refused)
+            self.hang_up()
+            return
+        if answer and self.transport:
+            self.send(answer)
+        elif self._introduction.is_over and not self._introduced.done():
+            self._introduced.set_result(None)
+
+    def _fail(self, reason: Exception) -> None:
+        super()._fail(reason)
+        if not self._introduced.done():
+            self._introduced.set_exception(reason)
+            self._introduced.exception()

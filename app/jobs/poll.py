@@ -12,10 +12,11 @@ from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import Row
 
-from .. import clock
+from .. import clock, holders
 from ..config import Settings
 from ..domain import polling, seats
 from ..domain.polling import Answer, Defaults, Pace
+from ..drivers.dialout import Via
 from ..drivers.modbus import Target, poll_many, seat_of
 from ..drivers.security import Trust
 from ..extensions import db, queues
@@ -67,11 +68,19 @@ def poll_shard(ids: list[int]) -> None:
     settings: Settings = current_app.extensions["settings"]
     rows = polling.targets(ids)
     db.session.rollback()  # ends the reading transaction: the network takes its time
+    relays = _relays(rows, settings)
     with _seated(rows, settings) as free:
         results = asyncio.run(
             poll_many(
                 [
-                    Target(row.id, row.endpoint, row.profile, row.layout, row.public_id)
+                    Target(
+                        row.id,
+                        row.endpoint,
+                        row.profile,
+                        row.layout,
+                        row.public_id,
+                        relays.get(row.public_id),
+                    )
                     for row in free
                 ],
                 concurrency=settings.poll_concurrency,
@@ -88,6 +97,7 @@ def poll_shard(ids: list[int]) -> None:
             result.sample,
             result.discovery,
             result.detail,
+            relays[row.public_id].name if row.public_id in relays else "",
         )
         for row, result in zip(free, results, strict=True)
     ]
@@ -123,6 +133,15 @@ def _seated(rows: Sequence[Row[Any]], settings: Settings) -> Iterator[Sequence[R
     finally:
         with transaction():
             seats.give_back(holder)
+
+
+def _relays(rows: Sequence[Row[Any]], settings: Settings) -> dict[str, Via]:
+    """Return by which relay to reach those gateways of a shard that dial in."""
+    dial_in = [row.public_id for row in rows if row.endpoint.startswith("relay:")]
+    return {
+        public_id: Via(host, port, public_id, settings.relay_secret)
+        for public_id, (host, port) in holders.find(dial_in).items()
+    }
 
 
 def pace(settings: Settings) -> Pace:

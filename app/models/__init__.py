@@ -6,6 +6,7 @@ from .audit import AuditEntry
 from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
 from .dealers import Dealer, DealerRegistration
+from .device_credentials import DeviceCredential
 from .email_changes import EmailChange
 from .energy import EnergyTotal, MeterCheckpoint
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
@@ -42,6 +43,7 @@ __all__ = [
     "DealerInvitation",
     "DealerLook",
     "DealerRegistration",
+    "DeviceCredential",
     "DeviceSeat",
     "EmailChange",
     "EnergyTotal",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
@@ -32,6 +32,8 @@ class GatewayImport(Model):
     done: Mapped[int] = mapped_column(default=0)
     # X25519, of the browser that started it: passwords are sealed with it, nobody here opens them
     public_key: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    # those that dial in get a device secret each
+    device_secrets: Mapped[bool] = mapped_column(default=False, server_default=false())
     # the step that works on it has it until then
     claimed_until: Mapped[datetime | None]
 
@@ -68,6 +70,8 @@ class SealedSheet(Model):
     sheet_id: Mapped[int] = mapped_column(ForeignKey("sheets.id"), unique=True)
     public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
     sealed: Mapped[bytes] = mapped_column(LargeBinary(200))
+    # the device secret that was made with it, sealed likewise
+    sealed_secret: Mapped[bytes | None] = mapped_column(LargeBinary(200))
     # None: its import still runs
     until: Mapped[datetime | None] = mapped_column(index=True)
 

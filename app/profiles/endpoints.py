@@ -13,9 +13,11 @@ _PORTS = {"tcp": 502, "tls": 802}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a gateway is reached: `tcp://host:port/unit`, or by TLS `tls://host:port/unit`.
+    """Where a gateway is reached.
 
-    With TLS, the gateway's certificate must be for `host`, or for the name that the endpoint gives:
+    `tcp://host:port/unit`, by TLS `tls://host:port/unit`, or `relay:///unit` if it dials in. The
+    last has no host and no port: which relay holds the gateway is asked each time. With TLS, the
+    gateway's certificate must be for `host`, or for the name that the endpoint gives:
     `tls://192.0.2.7:802/1?name=gateway-7.example.org`.
     """
 
@@ -25,6 +27,11 @@ class Endpoint:
     tls: bool = False
     name: str = ""
 
+    @property
+    def is_relayed(self) -> bool:
+        """Tell whether the gateway dials in."""
+        return not self.host
+
     @classmethod
     @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> Self:
@@ -33,9 +40,15 @@ class Endpoint:
         Raises:
             ValueError: it is no endpoint; the message says why.
         """
+        if relayed := re.fullmatch(r"relay:///?([0-9]{1,3})?", text):
+            if int(relayed[1] or 1) > 255:
+                raise ValueError("the unit of the endpoint is a number from 0 to 255")
+            return cls("", 0, int(relayed[1] or 1))
         parts = urlsplit(text)
         if parts.scheme not in _PORTS:
-            raise ValueError("an endpoint looks like tcp://host:port/unit or tls://host:port/unit")
+            raise ValueError(
+                "an endpoint looks like tcp://host:port/unit, tls://host:port/unit or relay:///unit"
+            )
         host = parts.hostname or ""
         if not _HOST.fullmatch(host):
             raise ValueError("the host of the endpoint is no name or address")
@@ -62,5 +75,7 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Return the text that `parse` reads."""
+        if self.is_relayed:
+            return f"relay:///{self.unit}"
         scheme, name = ("tls" if self.tls else "tcp"), (f"?name={self.name}" if self.name else "")
         return f"{scheme}://{self.address}/{self.unit}{name}"

@@ -338,9 +338,10 @@ def hanako(app: Flask, client: FlaskClient) -> FlaskClient:
 
 def test_a_dealers_menu_shows_what_is_a_dealers(hanako: FlaskClient) -> None:
     page = hanako.get("/manage").text
-    assert page.count('class="menu-card"') == 6
+    assert page.count('class="menu-card"') == 7
     for words in (
         "保守しているシステム",
+        "保守しているシステムの異常",
         "販売店情報",
         "パスワードの変更",
         "商品マニュアル",

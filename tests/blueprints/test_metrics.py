@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import clock
+from app import clock, holders
 from app.config import Settings
 from app.domain import mail
 from app.extensions import limiter, queues
@@ -53,6 +53,18 @@ def test_prometheus_reads_what_waits_and_since_when(app: Flask, client: FlaskCli
     assert seen["hidamari_workers[busy]"] == 0
     assert 0 <= seen["hidamari_worker_beat_age_seconds[mail]"] < 60
     assert seen["hidamari_polls_due"] == seen["hidamari_poll_lag_seconds"] == 0
+
+
+def test_prometheus_reads_how_many_gateways_each_relay_holds(
+    app: Flask, client: FlaskClient
+) -> None:
+    now = clock.now().timestamp()
+    told = {"10.0.0.7:2223": f"4711 {now}", "10.0.0.8:2223": f"5 {now - 600}"}
+    with app.app_context():
+        queues.get("poll").connection.hset(holders.RELAYS, mapping=told)
+    seen = gauges(client)
+    assert seen["hidamari_gateways_held[10.0.0.7:2223]"] == 4711
+    assert "hidamari_gateways_held[10.0.0.8:2223]" not in seen
 
 
 def test_a_queue_server_that_is_down_is_a_figure_not_an_error(

@@ -11,7 +11,7 @@ from rq.cron import CronScheduler
 from rq.registry import FailedJobRegistry
 from sqlalchemy import select
 
-from app import clock
+from app import clock, holders
 from app.config import Settings
 from app.domain import mail
 from app.extensions import db, limiter, queues
@@ -68,6 +68,15 @@ def test_every_part_is_shown_with_its_backlog(app: Flask, operator: FlaskClient)
     part = operator.get("/operator/health/parts").text
     assert part.lstrip().startswith('<section id="parts"')
     assert 'data-poll-s="10"' in part
+
+
+def test_relays_are_shown_with_what_they_hold(operator: FlaskClient) -> None:
+    assert "10.0.0.7:2223" not in operator.get("/operator/health").text
+    told = f"4711 {clock.now().timestamp()}"
+    queues.get("poll").connection.hset(holders.RELAYS, "10.0.0.7:2223", told)
+    page = operator.get("/operator/health").text
+    assert "10.0.0.7:2223" in page
+    assert "4,711" in page
 
 
 def test_a_queue_server_that_is_down_is_said_to_be_and_the_rest_is_shown(

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app.blueprints.operator.forms import LONGEST_FILE
-from app.domain import imports, sheets
+from app.domain import device_credentials, imports, sheets
 from app.extensions import db
 from app.jobs.imports import run_due
 from app.models import AuditEntry, Gateway, GatewayImport, SealedSheet
@@ -65,7 +65,7 @@ def count(app: Flask, model: type = Gateway) -> int:
 def test_strangers_find_no_import(app: Flask, operator: FlaskClient, client: FlaskClient) -> None:
     page = upload(operator, GOOD)
     asked = [("GET", "/operator/imports"), ("POST", "/operator/imports"), ("GET", page)]
-    asked += [("GET", f"{page}/progress"), ("GET", f"{page}/sheets/1")]
+    asked += [("GET", f"{page}/progress"), ("GET", f"{page}/sheets/1"), ("GET", f"{page}/secrets")]
     asked += [("POST", f"{page}/{act}") for act in ("start", "discard", "printed")]
     for email in ("taro@example.org", "dealer@example.org"):
         stranger = sign_in(app.test_client(), email)
@@ -266,3 +266,44 @@ def test_five_thousand_rows_cost_as_many_queries_as_one(
     assert "MANY00004999" in page
     assert "250 / 250" in page
     assert len(work.statements) == len(one.statements)
+
+
+DIALS_IN = "HDM4A7K20933,HDM-G2,A0123458,relay:///1,sunspec"
+
+
+def test_device_secrets_of_gateways_that_dial_in_are_saved_before_they_are_erased(
+    app: Flask, operator: FlaskClient
+) -> None:
+    page = upload(operator, GOOD, DIALS_IN)
+    assert "自分から接続してくる 1 台に" in operator.get(page).text
+    operator.post(f"{page}/start", data={"device_secrets": "1"})
+    work(app)
+    assert f"{page}/secrets" in operator.get(page).text
+    answer = operator.get(f"{page}/secrets")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    heading, row = answer.text.split()
+    gateway, secret = row.split(",")
+    assert (heading, gateway) == ("id,secret", "HDM4A7K20933")
+    with app.app_context():
+        known = device_credentials.standing([gateway])[gateway]
+        assert device_credentials.matching(known, "secret", secret.encode())
+        (sealed,) = [row for row in db.session.scalars(select(SealedSheet)) if row.sealed_secret]
+        assert secret.encode() not in sealed.sealed_secret
+    elsewhere = sign_in(app.test_client(), "operator@example.org")
+    assert elsewhere.get(f"{page}/secrets").status_code == 303
+    operator.post(f"{page}/printed")
+    assert operator.get(f"{page}/secrets").status_code == 303
+    assert f"{page}/secrets" not in operator.get(page).text
+
+
+@pytest.mark.parametrize(("row", "data"), [(DIALS_IN, {}), (GOOD, {"device_secrets": "1"})])
+def test_no_secret_is_made_unasked_or_for_those_that_do_not_dial_in(
+    app: Flask, operator: FlaskClient, row: str, data: dict[str, str]
+) -> None:
+    page = upload(operator, row)
+    operator.post(f"{page}/start", data=data)
+    work(app)
+    assert operator.get(f"{page}/secrets").status_code == 303
+    with app.app_context():
+        assert device_credentials.standing(["HDM4A7K20933", "HDM4A7K20931"]) == {}

@@ -9,7 +9,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.domain import sheets
+from app.domain import device_credentials, sheets
 from app.extensions import db
 from app.models import Gateway, PollState, Sheet
 from app.transaction import transaction
@@ -163,3 +163,39 @@ def test_without_terms_there_is_no_back_and_no_import(app: Flask, tmp_path: Path
     assert result.exit_code == 1
     assert "flask terms publish" in result.stderr
     assert count(app) == 0
+
+
+DIALS_IN = "HDM4A7K20933,HDM-G2,A0123458,relay:///1,sunspec\n"
+
+
+def test_gateways_that_dial_in_get_a_secret_each_in_a_file_of_its_own(
+    app: Flask, tmp_path: Path
+) -> None:
+    file = tmp_path / "secrets.csv"
+    result = run(app, tmp_path, GOOD + DIALS_IN, "--device-secrets", str(file))
+    assert result.exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    heading, row = file.read_text().split()
+    gateway, secret = row.split(",")
+    assert (heading, gateway) == ("id,secret", "HDM4A7K20933")
+    assert secret not in result.output
+    with app.app_context():
+        known = device_credentials.standing(["HDM4A7K20931", gateway])
+        assert list(known) == [gateway]
+        assert device_credentials.matching(known[gateway], "secret", secret.encode())
+
+
+def test_where_the_secrets_cannot_be_written_nothing_is_imported(
+    app: Flask, tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "secrets.csv", tmp_path / "sheets"
+    file.write_text("kept")
+    words = ("--device-secrets", str(file), "--sheets", str(folder))
+    assert run(app, tmp_path, DIALS_IN, *words).exit_code == 1
+    assert (count(app), file.read_text(), list(folder.iterdir())) == (0, "kept", [])
+
+
+def test_without_asking_for_it_no_secret_is_made(app: Flask, tmp_path: Path) -> None:
+    assert run(app, tmp_path, DIALS_IN).exit_code == 0
+    with app.app_context():
+        assert device_credentials.standing(["HDM4A7K20933"]) == {}

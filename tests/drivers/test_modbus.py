@@ -485,6 +485,8 @@ def test_whatever_a_gateway_sends_ends_in_an_outcome(answers, known):
             Endpoint("10.0.0.1", 802, 1, tls=True, name="gateway-7.example.org"),
         ),
         ("tcp://localhost:5020/0", Endpoint("localhost", 5020, 0)),
+        ("relay:///7", Endpoint("", 0, 7)),
+        ("relay:///", Endpoint("", 0, 1)),
     ],
 )
 def test_an_endpoint_is_parsed(text, expected):
@@ -500,6 +502,7 @@ def test_an_endpoint_is_parsed(text, expected):
         "tls://a@10.0.0.1/1?name=x", "tcp://", "tcp://:502/1", "tcp://a b/1",
         "tcp://host:0/1", "tcp://host:70000/1", "tcp://host:x/1", "tcp://host/256",
         "tcp://host/x", "tcp://host/1/2", "tcp://user@host/1", "tcp://host/1?x=1",
+        "relay:", "relay:///256", "relay:///1/2", "relay://host/1", "relay:///x", "relay:///1?x",
         "tcp://a..b/1", "tcp://ホスト/1", "tcp://host/1#x", "tcp://[::1/1",
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ from rq.worker import BaseWorker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from ... import clock, holders
 from ...domain import backlog, heartbeats
 from ...domain.backlog import Backlog
 from ...extensions import db, queues
@@ -55,6 +56,7 @@ class QueueServer:
     queues: list[OneQueue]
     workers: list[OneWorker]
     cron_seen_at: datetime | None
+    relays: list[holders.Relay]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def look_at_queues() -> QueueServer | None:
             [_queue(queues.get(name)) for name in QUEUES],
             sorted(map(_worker, Worker.all(connection)), key=lambda worker: worker.name),
             datetime.fromtimestamp(float(crons[0][1]), UTC) if crons else None,
+            holders.relays(clock.now()),
         )
     except RedisError as error:
         log.error("health_queue", error=type(error).__name__)

@@ -109,6 +109,10 @@ class Gauges(Collector):
         for state in ("busy", "idle", "started", "suspended"):
             workers.add_metric([state], float(sum(one.state == state for one in seen.workers)))
         yield workers
+        held = gauge("gateways_held", "gateways that have dialled in", "relay")
+        for relay in seen.relays:
+            held.add_metric([relay.address], float(relay.held))
+        yield held
         if seen.cron_seen_at:
             age = self._age(seen.cron_seen_at)
             yield gauge("cron_beat_age_seconds", "since cron last showed itself", value=age)

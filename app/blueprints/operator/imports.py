@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
@@ -73,6 +73,7 @@ def start_import(import_id: int) -> ResponseReturnValue:
                 current_user,
                 import_id,
                 public_key=public_key(),
+                device_secrets="device_secrets" in request.form,
                 network_address=client_address(),
                 now=clock.now(),
             )
@@ -114,6 +115,24 @@ def import_sheets(import_id: int, part: int) -> ResponseReturnValue:
         return turn_back(NO_TERMS, page)
 
 
+@bp.get("/imports/<int:import_id>/secrets")
+@login_required
+def import_secrets(import_id: int) -> ResponseReturnValue:
+    """Give the device secrets of an import as a CSV file, which no cache keeps."""
+    upload = imports.get(import_id)
+    try:
+        rows = imports.list_secrets(upload, session.get(KEY), clock.now())
+    except Rejected as refusal:
+        return turn_back(refusal, url_for("operator.show_import", import_id=import_id))
+    # neither IDs nor secrets hold a sign that means something in CSV
+    lines = ["id,secret", *(f"{public_id},{secret}" for public_id, secret in rows), ""]
+    headers = {
+        "Content-Disposition": f'attachment; filename="device-secrets-{import_id}.csv"',
+        "Cache-Control": "no-store",
+    }
+    return Response("\r\n".join(lines), mimetype="text/csv", headers=headers)
+
+
 @bp.post("/imports/<int:import_id>/printed")
 @login_required
 def import_printed(import_id: int) -> ResponseReturnValue:
@@ -141,6 +160,7 @@ def looked_at(import_id: int) -> dict[str, Any]:
         "shown": imports.list_rows(import_id, counts, verdict=verdict, page=page),
         "counts": counts,
         "verdict": verdict,
+        "dialling_in": imports.count_dialling_in(import_id) if upload.state == "uploaded" else 0,
         "may_start": counts["new"] and not (counts["bad"] or counts["differs"]),
         **progress(upload),
     }
@@ -153,6 +173,7 @@ def progress(upload: imports.Import) -> dict[str, Any]:
         "upload": upload,
         "printable": count,
         "until": until,
+        "secrets": sealed_sheets.count_secrets(imports.sheet_ids(upload.id), clock.now()),
         "parts": -(-count // imports.SHEETS_A_PART),
         "opens": sealed_sheets.opens(session.get(KEY), upload.public_key),
     }

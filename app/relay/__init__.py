@@ -1,0 +1,1 @@
+"""The relay: gateways behind NAT keep one SSH connection to it, pollers reach them through it."""

@@ -1,0 +1,76 @@
+"""Who may try to sign in: few at a time, and fewer from where it keeps failing.
+
+A device secret cannot be guessed, so nobody is ever locked out: an address that fails often
+(which many gateways behind one NAT may share) only has few places left at a time, in which whoever
+knows its secret signs in as ever. What cannot be counted any more has those few places, too.
+"""
+
+import asyncio
+from collections import Counter
+
+WINDOW_S = 60.0
+# after the last failure of an address that fails often: else it had all places again each minute
+SUSPECT_S = 600.0
+# of an address that fails often, and of those that are not known because too many fail
+PLACES_OF_SUSPECTS = 4
+MOST_ADDRESSES = 10_000
+
+
+class Doors:
+    """Count who is signing in, and who failed to lately."""
+
+    def __init__(
+        self, *, most: int, free_failures: int, most_addresses: int = MOST_ADDRESSES
+    ) -> None:
+        self.most, self.free_failures = most, free_failures
+        self.most_addresses = most_addresses
+        self._inside: Counter[str] = Counter()
+        self._total = 0
+        # address → when that is forgotten, failures until then
+        self._failed: dict[str, tuple[float, int]] = {}
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def wait(self) -> None:
+        """Wait until somebody may come in; whoever knocks meanwhile waits in the system's queue."""
+        await self._free.wait()
+
+    def enter(self, address: str, now_s: float) -> bool:
+        """Take a place for a connection; False if its address has none left."""
+        if self._inside[address] >= PLACES_OF_SUSPECTS and self._is_suspect(address, now_s):
+            return False
+        self._inside[address] += 1
+        self._total += 1
+        if self._total >= self.most:
+            self._free.clear()
+        return True
+
+    def leave(self, address: str) -> None:
+        """Give the place back: it signed in, or it is gone."""
+        self._inside[address] -= 1
+        if not self._inside[address]:
+            del self._inside[address]
+        self._total -= 1
+        if self._total < self.most:
+            self._free.set()
+
+    def failed(self, address: str, now_s: float) -> None:
+        """Count a connection that ended without signing in."""
+        ends, count = self._failed.get(address, (0.0, 0))
+        if ends <= now_s:
+            if address not in self._failed and len(self._failed) >= self.most_addresses:
+                self._forget(now_s)
+                if len(self._failed) >= self.most_addresses:
+                    return
+            ends, count = now_s + WINDOW_S, 0
+        count += 1
+        self._failed[address] = now_s + SUSPECT_S if count > self.free_failures else ends, count
+
+    def _is_suspect(self, address: str, now_s: float) -> bool:
+        ends, count = self._failed.get(address, (0.0, 0))
+        if ends > now_s:
+            return count > self.free_failures
+        return len(self._failed) >= self.most_addresses
+
+    def _forget(self, now_s: float) -> None:
+        self._failed = {name: kept for name, kept in self._failed.items() if kept[0] > now_s}

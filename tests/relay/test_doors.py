@@ -1,0 +1,55 @@
+"""Who may try to sign in, with the clock held still."""
+
+from app.relay.doors import PLACES_OF_SUSPECTS, SUSPECT_S, WINDOW_S, Doors
+
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+def entered(doors: Doors, address: str, now_s: float, tries: int = 100) -> int:
+    return sum(doors.enter(address, now_s) for _ in range(tries))
+
+
+def test_many_gateways_behind_one_address_come_in_together() -> None:
+    doors = Doors(most=500, free_failures=3)
+    assert entered(doors, HERE, 0) == 100
+
+
+def test_an_address_that_fails_often_gets_a_few_places_until_it_has_stopped() -> None:
+    doors = Doors(most=500, free_failures=3)
+    for _ in range(4):
+        doors.failed(HERE, 0)
+    assert entered(doors, HERE, 1) == PLACES_OF_SUSPECTS
+    assert entered(doors, THERE, 1) == 100
+    doors.leave(HERE)
+    assert entered(doors, HERE, 2) == 1
+    doors.failed(HERE, SUSPECT_S - 1)
+    assert entered(doors, HERE, SUSPECT_S + 1) == 0
+    assert entered(doors, HERE, 2 * SUSPECT_S) == 100
+
+
+def test_a_few_failures_are_free_each_minute() -> None:
+    doors = Doors(most=500, free_failures=3)
+    for minute in range(5):
+        for _ in range(3):
+            doors.failed(HERE, minute * WINDOW_S)
+    assert entered(doors, HERE, 4 * WINDOW_S + 1) == 100
+
+
+def test_what_cannot_be_counted_any_more_counts_as_failing() -> None:
+    doors = Doors(most=500, free_failures=3, most_addresses=2)
+    for address in ("192.0.2.8", "192.0.2.9", HERE):
+        doors.failed(address, 0)
+    assert entered(doors, THERE, 1) == PLACES_OF_SUSPECTS
+    # but not for longer than the others are remembered
+    doors.failed(HERE, WINDOW_S + 1)
+    assert entered(doors, "192.0.2.3", WINDOW_S + 1) == 100
+
+
+def test_places_are_given_back_and_nothing_is_kept_of_whoever_left() -> None:
+    doors = Doors(most=2, free_failures=3)
+    assert entered(doors, HERE, 0, 2) == 2
+    assert not doors._free.is_set()
+    doors.leave(HERE)
+    assert doors._free.is_set()
+    doors.leave(HERE)
+    assert (dict(doors._inside), doors._total) == ({}, 0)
