@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     tile_refresh_s: Seconds = 5
     site_zone: str = "Asia/Tokyo"
     contract_current_a: Annotated[int, Field(gt=0)] = 60
+    raw_retention_days: Days = 90
     mail_refresh_s: Seconds = 5
 
     @field_validator("site_zone")

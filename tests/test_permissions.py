@@ -161,6 +161,7 @@ class Cast:
             "job_id": "none",
             "kind": "customer",
             "noun": "customers",
+            "span": "day",
         }
 
     def name_rest(self) -> None:
