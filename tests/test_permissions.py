@@ -21,6 +21,7 @@ from app.models import (
     Account,
     Campaign,
     GatewayImport,
+    HistoryExport,
     Installation,
     OutboxMail,
     PasswordReset,
@@ -133,7 +134,19 @@ class Cast:
             file_name="gateways.csv",
             created_at=NOW,
         )
-        db.session.add_all([reset, mail, campaign, upload])
+        export = HistoryExport(
+            account_id=owner.id,
+            installation_id=home.id,
+            year=NOW.year,
+            created_at=NOW,
+            first_month=4,
+            months=8,
+            months_done=8,
+            content=b"",
+            finished_at=NOW,
+            expires_at=NOW + timedelta(days=1),
+        )
+        db.session.add_all([reset, mail, campaign, upload, export])
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
@@ -162,6 +175,7 @@ class Cast:
             "kind": "customer",
             "noun": "customers",
             "span": "day",
+            "export_id": export.id,
         }
 
     def name_rest(self) -> None:

@@ -14,6 +14,7 @@ from ..domain import (
     dealers,
     drafts,
     email_changes,
+    history_exports,
     imports,
     installations,
     limits,
@@ -73,6 +74,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sheets.clear_attempts(now, keep_days=settings.attempts_keep_days)
     yield lambda: sealed_sheets.clear_old(now)
     yield lambda: imports.clear_old(now)
+    yield lambda: history_exports.clear_old(now)
 
 
 def _commit(step: Step) -> int:

@@ -9,6 +9,7 @@ from rq.cron import register
 
 from .beat import beat
 from .clean import clear_expired
+from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .poll import claim_due
@@ -40,6 +41,8 @@ every(2, "default", claim_due)
 every(10, "mail", send_due)
 # an import begins as it is started; this goes on with it, also after a worker died
 every(5, "default", run_due)
+# likewise a year of history as a file
+every(5, "default", make_due)
 every(3600, "default", clear_expired)
 for name in QUEUES:
     every(10, name, beat, name)

@@ -10,6 +10,7 @@ from .energy import EnergyTotal, MeterCheckpoint
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import Heartbeat
+from .history import HistoryExport
 from .imports import GatewayImport, ImportRow, SealedSheet
 from .installations import Installation
 from .limits import ClaimAttempt, FailureCount
@@ -40,6 +41,7 @@ __all__ = [
     "Gateway",
     "GatewayImport",
     "Heartbeat",
+    "HistoryExport",
     "ImportRow",
     "Installation",
     "Latest",

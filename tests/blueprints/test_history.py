@@ -4,6 +4,8 @@ import html
 import json
 import re
 from datetime import UTC, date, datetime
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from flask import Flask
@@ -12,7 +14,8 @@ from sqlalchemy import select
 
 from app import clock
 from app.extensions import db
-from app.models import DealerLook, Installation
+from app.jobs.history import make_due
+from app.models import DealerLook, Installation, MaintenanceLink
 from app.transaction import transaction
 from tests.counting import counted
 from tests.factories import (
@@ -248,3 +251,64 @@ def test_a_file_asks_for_its_half_hours_once(
 def test_nobodys_history_asks_to_sign_in(app: Flask, taro: FlaskClient) -> None:
     answer = app.test_client().get(f"{HISTORY}/day")
     assert answer.location == f"/sign-in?next={HISTORY}/day"
+
+
+# ---- a year as a ZIP ------------------------------------------------------------------------
+
+
+def test_a_year_is_asked_for_watched_and_fetched(app: Flask, taro: FlaskClient) -> None:
+    answer = taro.post(f"{HISTORY}/exports?on=2026")
+    assert answer.status_code == 303
+    page = answer.location
+    waiting = taro.get(page).text
+    assert "2 か月のうち 0 か月" in waiting
+    assert f'data-poll-s="1" hx-get="{page}/progress"' in waiting
+    assert taro.get(f"{page}/file").status_code == 404
+    with app.app_context():
+        make_due()
+    ready = taro.get(f"{page}/progress").text
+    assert "data-poll-s" not in ready
+    assert "2026/11/23 18:05 まで" in ready
+    file = taro.get(f"{page}/file")
+    assert file.headers["Content-Type"] == "application/zip"
+    assert file.headers["Content-Disposition"] == f'attachment; filename="{ID}-2026.zip"'
+    with ZipFile(BytesIO(file.data)) as files:
+        assert files.namelist() == [f"{ID}-2026-10.csv", f"{ID}-2026-11.csv"]
+        assert files.read(files.namelist()[1]) == taro.get(f"{HISTORY}.csv?on=2026-11").data
+
+
+@pytest.mark.parametrize("on", ["2025", "2027", "x", ""])
+def test_a_year_that_was_not_theirs_is_not_made(taro: FlaskClient, on: str) -> None:
+    assert taro.post(f"{HISTORY}/exports?on={on}").status_code == 404
+
+
+def test_what_one_asked_for_nobody_else_fetches(app: Flask, taro: FlaskClient) -> None:
+    with app.app_context(), transaction():
+        dealer = DealerPersonFactory(email="hanako@example.org").dealer
+        home = db.session.scalars(select(Installation)).one()
+        LinkFactory(installation=home, dealer=dealer)
+        other = InstallationFactory(
+            account=home.account, gateway=GatewayFactory(public_id="HDM100000002")
+        )
+        InstallationFactory(account=CustomerFactory(email="stranger@example.org"))
+        OperatorFactory(email="operator@example.org")
+        elsewhere = other.gateway.public_id
+    hanako = sign_in(app.test_client(), "hanako@example.org")
+    page = hanako.post(f"{HISTORY}/exports?on=2026").location
+    with app.app_context():
+        make_due()
+    assert hanako.get(f"{page}/file").status_code == 200
+    for email in ("stranger@example.org", "operator@example.org", "taro@example.org"):
+        browser = sign_in(app.test_client(), email)
+        for path in ("", "/progress", "/file"):
+            assert browser.get(page + path).status_code == 404
+    # nor by the address of another gateway
+    mine = taro.post(f"{HISTORY}/exports?on=2026").location
+    assert taro.get(mine).status_code == 200
+    assert taro.get(mine.replace(ID, elsewhere)).status_code == 404
+    # access ends with the link
+    with app.app_context(), transaction():
+        link = db.session.scalars(select(MaintenanceLink)).one()
+        link.ended_at, link.how_ended = NOW, "unlinked"
+    assert hanako.get(f"{page}/file").status_code == 404
+    assert hanako.post(f"{HISTORY}/exports?on=2026").status_code == 404

@@ -27,6 +27,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "claim_due",
         "send_due",
         "run_due",
+        "make_due",
         "clear_expired",
         *(f"beat:{queue}" for queue in QUEUES),
     }

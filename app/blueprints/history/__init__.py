@@ -6,4 +6,4 @@ bp = Blueprint("history", __name__, url_prefix="/monitor")
 
 GATEWAY = "<string(length=12):gateway_id>"
 
-from . import files, views  # noqa: E402, F401  # they hang their views on `bp`
+from . import exports, files, views  # noqa: E402, F401  # they hang their views on `bp`
