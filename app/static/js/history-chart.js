@@ -20,7 +20,8 @@
   };
 
   const coloursOf = (data, { role }) => ({
-    borderColor: colourOf(role),
+    // the parts of a stack are told apart by a line of ground between them
+    borderColor: data.kind === "lines" ? colourOf(role) : token("--surface"),
     backgroundColor: isFilled(data, role) ? token(`--${role}-soft`) : colourOf(role),
   });
 
@@ -34,7 +35,7 @@
       data: one.values,
       yAxisID: one.axis,
       stack: lines ? undefined : "all",
-      borderWidth: lines ? 2 : 0,
+      borderWidth: lines ? 2 : { top: 1 },
       borderDash: lines ? (DASHES[one.role] ?? []) : undefined,
       pointRadius: 0,
       pointHitRadius: 12,
