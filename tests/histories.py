@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
+from sqlalchemy import insert, select
+
 from app.domain import energy_totals, half_hours
 from app.domain.energy_totals import Settled
 from app.domain.half_hours import COUNTER, LENGTH_S, Energy, HalfHour
-from app.models import Installation
+from app.extensions import db
+from app.models import EnergyTotal, Installation
 
 USED_WH = 200.0
 BATTERY_WH = 4000.0
@@ -72,6 +75,18 @@ def write_history(
                 made.append(kept)
         day += timedelta(days=1)
     energy_totals.write([Settled(home.gateway_id, home.zone, made)])
+
+
+def repeat_day(home: Installation, day: date, first: date, last: date) -> None:
+    """Write years quickly: every day from `first` to `last` is like `day`, which is written."""
+    columns = EnergyTotal.__table__.columns
+    like = db.session.execute(
+        select(*columns).where(EnergyTotal.installation_id == home.id, EnergyTotal.day == day)
+    ).one()
+    days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
+    db.session.execute(
+        insert(EnergyTotal), [like._asdict() | {"day": one} for one in days if one != day]
+    )
 
 
 def without(one: HalfHour, *quantities: str) -> HalfHour:

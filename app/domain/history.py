@@ -65,8 +65,10 @@ class Home:
 
     def elapsed_s(self, since: float, until: float, now: datetime) -> int:
         """Return how many seconds of a time were theirs and have passed."""
+        begins = max(since, self.since.timestamp())
         ends = min(until, now.timestamp(), self.until.timestamp() if self.until else until)
-        return max(0, round(ends - max(since, self.since.timestamp())))
+        # whole seconds of the clock: those of times that adjoin sum to those of both
+        return max(0, int(ends) - int(begins))
 
 
 def get_home(

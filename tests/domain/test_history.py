@@ -24,7 +24,7 @@ from tests.factories import (
     LinkFactory,
     OperatorFactory,
 )
-from tests.histories import measured, without, write_history
+from tests.histories import measured, repeat_day, without, write_history
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)  # 18:05 in Tokyo
 ID = "HDM100000001"
@@ -141,7 +141,7 @@ def test_a_page_asks_as_much_for_three_years_as_for_a_day(
         for length in ("a day", "three years"):
             if length == "three years":
                 with transaction():
-                    write_history(made, date(2023, 11, 1), date(2026, 11, 21))
+                    repeat_day(made, date(2026, 11, 21), date(2023, 11, 1), date(2026, 11, 21))
             for span in Span:
                 db.session.expire_all()
                 whose = history.get_home(made.account, ID, NOW, zone="Asia/Tokyo")

@@ -13,7 +13,7 @@ from app import clock
 from app.domain import history, history_csv, history_exports
 from app.domain.errors import NotFound
 from app.domain.periods import Period, Span
-from app.extensions import db
+from app.extensions import JobQueues, db
 from app.jobs import history as job
 from app.jobs.clean import clear_expired
 from app.jobs.history import make_due
@@ -28,6 +28,7 @@ from tests.factories import (
 )
 from tests.histories import write_history
 from tests.racing import race
+from tests.valkey import Valkey
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 ID = "HDM100000001"
@@ -222,3 +223,12 @@ def test_a_worker_leaves_the_rest_to_the_next_round(
     monkeypatch.setattr(job, "RUN_S", 0)
     run(app)
     assert state(app, export_id) == (0, 12, False)
+
+
+def test_who_asks_need_not_wait_for_the_next_round(valkey: Valkey) -> None:
+    queues = JobQueues()
+    queues.init(valkey.url)
+    queues.wake("history")
+    assert [asked.func_name for asked in queues.get("default").jobs] == [
+        "app.jobs.history.make_due"
+    ]
