@@ -315,7 +315,8 @@ def get_page(home: Home, period: Period, now: datetime, *, compared: bool) -> Pa
 
 def figures_of(home: Home, period: Period, days: Mapping[date, Day], now: datetime) -> Figures:
     """Return what a period is worth, of the days that something is known of."""
-    theirs = (one.total for day, one in days.items() if period.first <= day <= period.last)
+    first, last = period.first, period.last
+    theirs = (one.total for day, one in days.items() if first <= day <= last)
     return Figures(add_up(theirs), home.elapsed_s(*period.bounds(home.zone), now))
 
 
