@@ -105,7 +105,13 @@ limiter = Limiter(key_func=lambda: network_address(request.remote_addr))
 
 
 # what a woken queue runs: enqueued by name, so that nobody imports jobs
-WAKES = {"mail": "app.jobs.mail.send_due", "default": "app.jobs.imports.run_due"}
+WAKES = {
+    "mail": "app.jobs.mail.send_due",
+    "default": "app.jobs.imports.run_due",
+    "history": "app.jobs.history.make_due",
+}
+# those that have no queue of their own
+WAKES_ON = {"history": "default"}
 WAKE_KEY = "wake_after_commit"
 
 
@@ -133,7 +139,7 @@ class JobQueues:
     def wake(self, name: str) -> None:
         """Ask for the queue's job now. Without Valkey the next cron round does it, a bit later."""
         try:
-            self.get(name).enqueue(WAKES[name], result_ttl=0, failure_ttl=3600)
+            self.get(WAKES_ON.get(name, name)).enqueue(WAKES[name], result_ttl=0, failure_ttl=3600)
         except RedisError as error:
             log.warning("queue_unreachable", queue=name, error=type(error).__name__)
 

@@ -60,6 +60,16 @@ PACKAGES = (
             "dist/css/bootstrap-utilities.min.css": "bootstrap-utilities-{v}.min.css",
         },
     ),
+    Package(
+        name="chart.js",
+        version="4.6.1",
+        integrity=(
+            "sha512-hJyniucsFmq//EvXYvJ6c6mahPoI3kaxdjVH8awTaJ/fDNWe"
+            "SqqqArixMJWkWNN6fcYvPU3HneSANFNYtRi61g=="
+        ),
+        licence="LICENSE.md",
+        files={"dist/chart.umd.min.js": "chart-{v}.umd.min.js"},
+    ),
 )
 
 

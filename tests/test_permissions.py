@@ -22,6 +22,7 @@ from app.models import (
     Alarm,
     Campaign,
     GatewayImport,
+    HistoryExport,
     Incident,
     Installation,
     OutboxMail,
@@ -143,7 +144,19 @@ class Cast:
             first_seen_at=NOW,
             raised_at=NOW,
         )
-        db.session.add_all([reset, mail, campaign, upload, incident, alarm])
+        export = HistoryExport(
+            account_id=owner.id,
+            installation_id=home.id,
+            year=NOW.year,
+            created_at=NOW,
+            first_month=4,
+            months=8,
+            months_done=8,
+            content=b"",
+            finished_at=NOW,
+            expires_at=NOW + timedelta(days=1),
+        )
+        db.session.add_all([reset, mail, campaign, upload, incident, alarm, export])
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
@@ -173,6 +186,8 @@ class Cast:
             "job_id": "none",
             "kind": "customer",
             "noun": "customers",
+            "span": "day",
+            "export_id": export.id,
         }
 
     def name_rest(self) -> None:

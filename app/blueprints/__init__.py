@@ -21,6 +21,7 @@ NOUNS = (
     "transfers",
     "maintenance",
     "monitor",
+    "history",
     "alarms",
     "operator",
     "manual",

@@ -27,7 +27,7 @@ class Via:
 
     @property
     def name(self) -> str:
-        """Return what tells this relay from others: gateways lost together may have it in common."""
+        """Return what gateways that are lost together may have in common."""
         return f"{self.host}:{self.port}"[:64]
 
 

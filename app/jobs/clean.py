@@ -15,6 +15,7 @@ from ..domain import (
     dealers,
     drafts,
     email_changes,
+    history_exports,
     imports,
     installations,
     limits,
@@ -76,6 +77,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: imports.clear_old(now)
     yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
     yield lambda: alarm_mails.clear_comments(now, keep_days=settings.erase_after_days)
+    yield lambda: history_exports.clear_old(now)
 
 
 def _commit(step: Step) -> int:

@@ -10,6 +10,7 @@ from rq.cron import register
 from .alarms import watch
 from .beat import beat
 from .clean import clear_expired
+from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
@@ -42,6 +43,8 @@ every(2, "default", claim_due)
 every(10, "mail", send_due)
 # an import begins as it is started; this goes on with it, also after a worker died
 every(5, "default", run_due)
+# likewise a year of history as a file
+every(5, "default", make_due)
 # a sample that came late is rare: the half hours it belongs to are counted anew within a minute
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time

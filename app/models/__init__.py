@@ -12,6 +12,7 @@ from .energy import EnergyTotal, MeterCheckpoint
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
 from .gateways import Gateway, PowerConditioner, Sheet
 from .health import DeviceSeat, Heartbeat
+from .history import HistoryExport
 from .imports import GatewayImport, ImportRow, SealedSheet
 from .incidents import Incident
 from .installations import Installation
@@ -51,6 +52,7 @@ __all__ = [
     "Gateway",
     "GatewayImport",
     "Heartbeat",
+    "HistoryExport",
     "ImportRow",
     "Incident",
     "Installation",

@@ -28,6 +28,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "send_due",
         "run_due",
         "watch",
+        "make_due",
         "clear_expired",
         "recount_late",
         "clear_measurements",

@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, object] = {
     "device_secret.revoked": _("デバイスシークレットを失効させた"),
     "gateway.freed": _("ゲートウェイを空けた"),
     "gateway.handed_over": _("ゲートウェイを譲った"),
+    "history.exported": _("履歴のダウンロードを申し込んだ"),
     "import.discarded": _("取り込みを取りやめた"),
     "import.printed": _("取り込んだ用紙の印刷を確認した"),
     "import.started": _("取り込みを始めた"),
