@@ -16,12 +16,14 @@ from app.models import Account, Gateway, Heartbeat, Installation, PollState, She
 from app.printing.sheets import discard, write_sheets
 from app.transaction import transaction
 
-from . import staff
+from . import past, staff
 from .folder import Folder
 from .homes import Home, as_row, endpoint
 
 SAMPLES = 3
 CUSTOMER_MAIL = "hinata@example.org"
+# how long somebody has lived there: long enough to compare a month with the year before
+PAST_DAYS = (420, 40)
 # (name of the site, prefecture, city, street, postal code)
 SITES = (
     ("自宅", "京都府", "京都市下京区", "東塩小路町721-1", "6008216"),
@@ -74,7 +76,7 @@ def seat_customer(folder: Folder, homes: list[Home], now: datetime) -> None:
             email=CUSTOMER_MAIL,
             password_hash=hasher.hash(password),
             language="ja",
-            created_at=now,
+            created_at=past.opened(now, max(PAST_DAYS)),
             password_changed_at=now,
             family_name="日向",
             given_name="はるか",
@@ -95,31 +97,34 @@ def seat_customer(folder: Folder, homes: list[Home], now: datetime) -> None:
             network_address="127.0.0.1",
         )
         owned = provisioning.provision([as_row(home) for home in homes[: len(SITES)]], now=now)
-        for one, site in zip(owned, SITES, strict=True):
-            settle(customer, one, site, now)
+        for home, one, site, days in zip(homes, owned, SITES, PAST_DAYS, strict=False):
+            since = past.opened(now, days)
+            installation = settle(customer, one, site, since)
+            past.write(home, one.gateway.id, installation.id, since, now)
 
 
 def settle(
-    customer: Account, one: Provisioned, site: tuple[str, str, str, str, str], now: datetime
-) -> None:
+    customer: Account, one: Provisioned, site: tuple[str, str, str, str, str], since: datetime
+) -> Installation:
     """Let the customer own a gateway at a site."""
     name, prefecture, city, street, postal_code = site
-    one.sheet.used_at = now
+    one.sheet.used_at = since
     one.sheet.used_by_id = customer.id
-    db.session.add(
-        Installation(
-            gateway_id=one.gateway.id,
-            account_id=customer.id,
-            site_name=name,
-            opened_at=now,
-            claimed_from="127.0.0.1",
-            claimed_sheet_id=one.sheet.id,
-            postal_code=postal_code,
-            prefecture=prefecture,
-            city=city,
-            street=street,
-        )
+    installation = Installation(
+        gateway_id=one.gateway.id,
+        account_id=customer.id,
+        site_name=name,
+        opened_at=since,
+        claimed_from="127.0.0.1",
+        claimed_sheet_id=one.sheet.id,
+        postal_code=postal_code,
+        prefecture=prefecture,
+        city=city,
+        street=street,
     )
+    db.session.add(installation)
+    db.session.flush()
+    return installation
 
 
 def top_up(folder: Folder, homes: list[Home], now: datetime) -> list[Sample]:

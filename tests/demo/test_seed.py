@@ -1,6 +1,6 @@
 """What the demo's database begins with."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.config import Settings
-from app.domain import heartbeats, passwords, sheets, signing_in, terms, totp
+from app.domain import energy_totals, heartbeats, passwords, sheets, signing_in, terms, totp
 from app.domain.signing_in import Browser, Pending
 from app.extensions import db, hasher
 from app.models import Account, Dealer, Gateway, Installation, PollState, Sheet
@@ -18,6 +18,12 @@ from demo.folder import Folder
 from tests.factories import CustomerFactory
 
 NOON = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def short_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the time that a year of half hours takes."""
+    monkeypatch.setattr(seed, "PAST_DAYS", (2, 1))
 
 
 @pytest.fixture
@@ -203,3 +209,25 @@ def _full_disk(name: str, value: object) -> None:
     """Take the three samples that were there, and no more."""
     if len(value) > 3:  # type: ignore[arg-type]
         raise OSError("the disk is full")
+
+
+def test_the_customers_homes_have_a_past_to_look_at(
+    app: Flask, folder: Folder, settings: Settings
+) -> None:
+    start(app, folder, settings)
+    start(app, folder, settings)
+    with app.app_context():
+        for installation, days in zip(
+            db.session.scalars(select(Installation)), (2, 1), strict=True
+        ):
+            found = energy_totals.days_half_hours(
+                installation.gateway_id, installation.id, date(2026, 11, 20), date(2026, 11, 22)
+            )
+            lived = [one for day in found.values() for one in day.values()]
+            assert len(lived) == 48 * days
+            # what comes in goes somewhere
+            for one in lived:
+                wh = {name: energy.wh for name, energy in one.energy.items()}
+                assert wh["pv_wh"] + wh["import_wh"] + wh["discharge_wh"] == pytest.approx(
+                    wh["load_wh"] + wh["export_wh"] + wh["charge_wh"], abs=1
+                )
