@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     poll_timeout_s: Seconds = 5
     poll_backoff_max_s: Seconds = 900
     poll_shard: Annotated[int, Field(ge=1, le=500)] = 500
-    poll_concurrency: Annotated[int, Field(ge=1)] = 100
+    poll_concurrency: Annotated[int, Field(ge=1)] = 250
     poll_lease_s: Seconds = 90
     # gateways spoken to by TLS: the authority that signs them, the portal's certificates for them
     modbus_tls_ca: str = ""

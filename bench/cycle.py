@@ -36,7 +36,7 @@ from .postgres import postgresql
 
 SIZES = (1_000, 10_000, 100_000)
 WORKERS = 3
-CONCURRENCY = 250
+CONCURRENCY = 500
 TICK_S = os.sysconf("SC_CLK_TCK")
 
 

@@ -11,9 +11,11 @@ from flask import Flask
 from sqlalchemy import insert, select, update
 
 from app.config import Settings
+from app.domain import answers as answer_rules
 from app.domain import polling
 from app.domain.alarm_rules import LOST
-from app.domain.polling import Answer, Defaults, Pace
+from app.domain.answers import Answer, Defaults
+from app.domain.polling import Pace
 from app.extensions import db
 from app.jobs import alarms as jobs
 from app.mailing.letters import Gone
@@ -86,7 +88,7 @@ class World:
     def settle(self, answers: Sequence[Answer], at: datetime) -> None:
         with self.app.app_context(), transaction():
             db.session.execute(update(Heartbeat).values(at=at))
-            polling.settle(answers, at, pace=PACE, defaults=DEFAULTS)
+            answer_rules.settle(answers, at, pace=PACE, defaults=DEFAULTS)
 
     def watch(self, at: datetime, *, beats: bool = True) -> None:
         """Run the periodic job at a moment at which the poller is at work."""

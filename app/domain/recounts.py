@@ -21,11 +21,12 @@ from ..models import (
     Reading,
 )
 from . import counting, energy_totals, half_hours
+from .answers import HELD_POLLS, Defaults, limits_of
 from .counting import Place, Standing
 from .energy import day_of
 from .energy_totals import Settled
 from .half_hours import HalfHour
-from .polling import HELD_POLLS, Defaults, Pace, limits_of
+from .polling import Pace
 from .readings import TODAY
 from .writes import count_changed
 

@@ -92,6 +92,7 @@ class PollResult:
 
     `taken_at` is when the attempt ended: the time of the sample, if there is one. `discovery` is
     there if the device was walked over, so that its layout, identity and units are to be kept.
+    `took_s` is how long it was.
     """
 
     key: Hashable
@@ -100,6 +101,7 @@ class PollResult:
     sample: Sample | None = None
     discovery: Discovery | None = None
     detail: str = ""
+    took_s: float = 0.0
 
 
 async def poll_many(
@@ -178,7 +180,8 @@ async def poll(
     sample: Sample | None = None
     discovery: Discovery | None = None
     outcome, detail = Outcome.OK, ""
-    deadline = asyncio.get_running_loop().time() + timeout_s
+    begun = asyncio.get_running_loop().time()
+    deadline = begun + timeout_s
     try:
         # It keeps its own time limit, and no other may surround it: it waits by `wait_for`, which
         # on Python 3.11 loses a time-out that comes as the connection does, and with it our limit.
@@ -209,7 +212,8 @@ async def poll(
         line.hang_up()
     if outcome is not Outcome.OK:
         sample = discovery = None
-    return PollResult(target.key, outcome, now(), sample, discovery, detail[:_MAX_DETAIL])
+    took_s = asyncio.get_running_loop().time() - begun
+    return PollResult(target.key, outcome, now(), sample, discovery, detail[:_MAX_DETAIL], took_s)
 
 
 def _line_to(

@@ -14,8 +14,9 @@ from sqlalchemy import Row
 
 from .. import clock, holders
 from ..config import Settings
-from ..domain import polling, seats
-from ..domain.polling import Answer, Defaults, Pace
+from ..domain import answers, polling, seats
+from ..domain.answers import Answer, Defaults
+from ..domain.polling import Pace
 from ..drivers.dialout import Via
 from ..drivers.modbus import Target, poll_many, seat_of
 from ..drivers.security import Trust
@@ -89,7 +90,7 @@ def poll_shard(ids: list[int]) -> None:
                 trust=Trust.of(settings.modbus_tls_ca, settings.modbus_tls_client_dir),
             )
         )
-    answers = [
+    found = [
         Answer(
             row.id,
             result.outcome.value,
@@ -98,12 +99,13 @@ def poll_shard(ids: list[int]) -> None:
             result.discovery,
             result.detail,
             relays[row.public_id].name if row.public_id in relays else "",
+            result.took_s,
         )
         for row, result in zip(free, results, strict=True)
     ]
     with transaction():
-        settled = polling.settle(
-            answers, clock.now(), pace=pace(settings), defaults=defaults(settings)
+        settled = answers.settle(
+            found, clock.now(), pace=pace(settings), defaults=defaults(settings)
         )
     for gateway, outcome, detail in settled.down:
         log.warning("gateway_down", gateway=gateway, outcome=outcome, detail=detail)

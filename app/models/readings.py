@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy import JSON, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Model
@@ -94,6 +94,8 @@ class PollState(Model):
     last_outcome: Mapped[str] = mapped_column(String(16), default="")
     last_detail: Mapped[str] = mapped_column(String(200), default="")
     failures: Mapped[int] = mapped_column(default=0)
+    # its last answer took long
+    is_slow: Mapped[bool] = mapped_column(default=False, server_default=false())
     # powers of the last minute (domain/readings.py), each counter's standing (domain/meters.py)
     window: Mapped[list[Any]] = mapped_column(JSON, default=list)
     meters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

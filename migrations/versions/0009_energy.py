@@ -48,6 +48,7 @@ def upgrade():
     with op.batch_alter_table('poll_states') as batch:
         batch.add_column(sa.Column('half_hours', sa.JSON(), nullable=False, server_default='[]'))
         batch.add_column(sa.Column('counted_zone', sa.String(length=64), nullable=False, server_default='Asia/Tokyo'))
+        batch.add_column(sa.Column('is_slow', sa.Boolean(), nullable=False, server_default=sa.false()))
         batch.add_column(sa.Column('recount_from', sa.DateTime(timezone=True), nullable=True))
         batch.create_index('ix_poll_states_recount', ['recount_from'], unique=False,
         sqlite_where=sa.text('recount_from IS NOT NULL'), postgresql_where=sa.text('recount_from IS NOT NULL'))
@@ -69,6 +70,7 @@ def downgrade():
     with op.batch_alter_table('poll_states') as batch:
         batch.drop_index('ix_poll_states_recount')
         batch.drop_column('recount_from')
+        batch.drop_column('is_slow')
         batch.drop_column('counted_zone')
         batch.drop_column('half_hours')
     op.execute("UPDATE poll_states SET meters = '{}'")

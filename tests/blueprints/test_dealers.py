@@ -341,7 +341,7 @@ def test_a_dealers_menu_shows_what_is_a_dealers(hanako: FlaskClient) -> None:
     assert page.count('class="menu-card"') == 7
     for words in (
         "保守しているシステム",
-        "保守しているシステムの異常",
+        "異常の一覧",
         "販売店情報",
         "パスワードの変更",
         "商品マニュアル",

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 
 from app.domain import alarm_acts, alarm_mails, alarms, installations
 from app.domain.alarms import Poller
-from app.domain.polling import Answer
+from app.domain.answers import Answer
 from app.extensions import db
 from app.models import (
     Alarm,

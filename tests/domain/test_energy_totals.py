@@ -9,8 +9,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, insert, inspect, select, text, update
 
-from app.domain import energy_totals, half_hours, polling, recounts, retention
-from app.domain.polling import Answer, Defaults, Pace
+from app.domain import answers as answer_rules
+from app.domain import energy_totals, half_hours, recounts, retention
+from app.domain.answers import Answer, Defaults
+from app.domain.polling import Pace
 from app.extensions import db
 from app.jobs.measurements import clear_measurements, recount_late
 from app.models import (
@@ -66,7 +68,7 @@ def sunny(gateway_id: int, minute: float, wh: float | None = None) -> Answer:
 def settle(app: Flask, answers: Sequence[Answer]) -> None:
     with app.app_context(), transaction():
         now = max(answer.taken_at for answer in answers)
-        polling.settle(answers, now, pace=PACE, defaults=DEFAULTS)
+        answer_rules.settle(answers, now, pace=PACE, defaults=DEFAULTS)
 
 
 def wh_by_half_hour(app: Flask, gateway_id: int, installation_id: int, day: date) -> list[float]:

@@ -12,8 +12,10 @@ from flask import Flask
 from sqlalchemy import func, insert, select
 from sqlalchemy import inspect as inspect_row
 
+from app.domain import answers as answer_rules
 from app.domain import polling
-from app.domain.polling import Answer, Claimed, Defaults, Pace, Settled
+from app.domain.answers import Answer, Defaults, Settled
+from app.domain.polling import Claimed, Pace
 from app.extensions import db
 from app.models import Gateway, Heartbeat, Latest, PollState, PowerConditioner, Reading
 from app.profiles.base import Discovery, Identity, Layout, Ratings, Sample, Unit
@@ -49,7 +51,7 @@ def claim(app: Flask, now: datetime = NOW, limit: int = 100) -> list[Claimed]:
 def settle(app: Flask, answers: Sequence[Answer], now: datetime | None = None) -> Settled:
     with app.app_context(), transaction():
         last = max(answer.taken_at for answer in answers)
-        return polling.settle(answers, now or last, pace=PACE, defaults=DEFAULTS)
+        return answer_rules.settle(answers, now or last, pace=PACE, defaults=DEFAULTS)
 
 
 def state_of(app: Flask, id_: int) -> PollState:
@@ -136,6 +138,28 @@ def test_watched_gateways_are_asked_first_and_failing_ones_apart_from_the_health
 
 
 # ---- when next ------------------------------------------------------------------------------
+
+
+def test_slow_gateways_are_asked_together_and_hold_up_no_others() -> None:
+    claimed = [
+        Claimed(id_, is_watched=id_ < 20, is_failing=id_ % 10 == 1, is_slow=id_ % 10 in (1, 2))
+        for id_ in range(40)
+    ]
+    shards = [set(shard) for shard in polling.shards(claimed, 100)]
+    slow, failing = {2, 12, 22, 32}, {1, 11, 21, 31}
+    assert shards == [
+        set(range(20)) - slow - failing,
+        set(range(20, 40)) - slow - failing,
+        slow,
+        failing,
+    ]
+
+
+def test_who_took_long_is_known_to_be_slow_until_it_is_quick_again(app: Flask) -> None:
+    (id_,) = add_gateways(app, 1)
+    for second, took_s in ((0, 2.5), (60, 0.1)):
+        settle(app, [good(id_, second)._replace(took_s=took_s)])
+        assert state_of(app, id_).is_slow == (took_s > 1)
 
 
 def test_polls_are_spread_over_the_interval_and_stay_in_their_places() -> None:
