@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,8 @@ class Demo:
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Return the delivered mails to an address, oldest first."""
-        found = []
-        for path in sorted((self.data_dir / "mail").glob("*.eml")):
-            message = email.message_from_bytes(path.read_bytes(), policy=default)
-            if address in str(message["To"]):
-                found.append(message)
-        return found
+        mails = map(read_mail, sorted((self.data_dir / "mail").glob("*.eml")))
+        return [message for to, message in mails if address in to]
 
     def wait_for_mail(self, address: str, subject: str, *, within_s: float = 20) -> EmailMessage:
         """Wait until a mail with `subject` in its subject has been delivered to `address`."""
@@ -117,6 +114,13 @@ class Demo:
                     return message
             time.sleep(0.1)
         raise AssertionError(f"no mail {subject!r} to {address} within {within_s} s")
+
+
+@cache
+def read_mail(path: Path) -> tuple[str, EmailMessage]:
+    """Return whom a delivered mail is to, and the mail; journeys look for theirs many times."""
+    message = email.message_from_bytes(path.read_bytes(), policy=default)
+    return str(message["To"]), message
 
 
 @pytest.fixture(scope="package")
