@@ -1,7 +1,6 @@
 """Journeys in a real browser against the whole running demo: web, workers, cron, mail, homes."""
 
 import email
-import fcntl
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ from playwright.sync_api import Error as PlaywrightError
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.ports import free_port
+from tests.sharing import locked, shared_folder
 from tests.wiring import ended, wire
 
 ROOT = Path(__file__).parents[2]
@@ -126,8 +126,7 @@ def read_mail(path: Path) -> tuple[str, EmailMessage]:
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Demo]:
     """Start the demo as `make run` does; all test processes of a run visit the same one."""
-    base = tmp_path_factory.getbasetemp()
-    data_dir = (base if worker_id == "master" else base.parent) / "demo-visited"
+    data_dir = shared_folder(tmp_path_factory, worker_id) / "demo-visited"
     data_dir.mkdir(exist_ok=True)
     visitor = data_dir / f"visitor-{worker_id}"
     with locked(data_dir):
@@ -145,14 +144,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[D
             if not list(data_dir.glob("visitor-*")):
                 running.unlink()
                 end_demo(told["pid"])
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep the other test processes out meanwhile."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def start_demo(data_dir: Path) -> dict[str, Any]:
