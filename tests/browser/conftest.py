@@ -37,12 +37,14 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height": 900}}
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-# what tells pages apart that the rules may judge differently: all but addresses and values
+# what tells pages apart that the rules may judge differently: all but addresses, values, and what
+# is for htmx alone, such as the token against forgery, which is another one on every page
 SKELETON = """() => {
     const varies = ["href", "action", "value", "content", "datetime", "nonce"];
     return [innerWidth, ...[...document.querySelectorAll("*")].map(one => [
         one.tagName,
-        ...[...one.attributes].filter(({name}) => !varies.includes(name))
+        ...[...one.attributes]
+            .filter(({name}) => !varies.includes(name) && !name.startsWith("hx-"))
             .map(({name, value}) => `${name}=${value}`),
         one.childElementCount || one.textContent ? "" : "empty",
     ])].join();
