@@ -18,8 +18,11 @@ from sqlalchemy.engine import make_url
 from app import create_app
 from app.config import Settings
 from app.extensions import Base, db
+from tests.sharing import locked, shared_folder
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+# what the test processes' PostgreSQL databases are copies of
+TEMPLATE = "hidamari_template"
 
 
 @dataclass
@@ -33,12 +36,19 @@ class Databases:
     @classmethod
     @contextmanager
     def prepare(cls, factory: pytest.TempPathFactory, worker_id: str) -> Iterator["Databases"]:
-        """Migrate a SQLite file and, where a server can be had, a PostgreSQL database."""
-        template = factory.mktemp("databases") / "template.db"
-        migrate(f"sqlite:///{template}")
-        with postgresql_server(worker_id) as (url, why):
-            if url:
-                migrate(url)
+        """Give a migrated SQLite file and, where a server can be had, a PostgreSQL database.
+
+        One of the run's test processes migrates; the others take what it made.
+        """
+        shared = shared_folder(factory, worker_id) / "databases"
+        shared.mkdir(exist_ok=True)
+        template = shared / "template.db"
+        with locked(shared):
+            if not template.exists():
+                made = shared / "made.db"
+                migrate(f"sqlite:///{made}")
+                made.replace(template)
+        with postgresql_server(worker_id, shared) as (url, why):
             yield cls(template, url, why)
 
     def new_sqlite(self, folder: Path) -> str:
@@ -96,8 +106,8 @@ def migrate(url: str) -> None:
 
 
 @contextmanager
-def postgresql_server(worker_id: str) -> Iterator[tuple[str | None, str]]:
-    """Give the URL of this test process's own database, or None and the reason.
+def postgresql_server(worker_id: str, shared: Path) -> Iterator[tuple[str | None, str]]:
+    """Give the URL of this test process's own migrated database, or None and the reason.
 
     `TEST_DATABASE_URL` names a server to use; else one is started from the wheel. All test
     processes of a run share the server, and each has its own database.
@@ -124,13 +134,21 @@ def postgresql_server(worker_id: str) -> Iterator[tuple[str | None, str]]:
         base = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     name = f"hidamari_{worker_id}"
     engine = create_engine(base, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with locked(shared), engine.connect() as connection:
+        # the server goes with the last process that uses it, and may have been begun again
+        is_there = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        found = connection.scalar(is_there, {"name": TEMPLATE})
+        if not (found and (shared / "postgresql-is-migrated").exists()):
+            if server:
+                # nothing of it outlives the run: a power cut may take it, and commits need no disk
+                connection.execute(text("ALTER SYSTEM SET fsync = off"))
+                connection.execute(text("SELECT pg_reload_conf()"))
+            connection.execute(text(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)"))
+            connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
+            migrate(base.set(database=TEMPLATE).render_as_string(hide_password=False))
+            (shared / "postgresql-is-migrated").touch()
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        if server:
-            # nothing of it outlives the run: a power cut may take it, and commits need no disk
-            connection.execute(text("ALTER SYSTEM SET fsync = off"))
-            connection.execute(text("SELECT pg_reload_conf()"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
     engine.dispose()
     try:
         yield base.set(database=name).render_as_string(hide_password=False), ""

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from redis import Redis
 
 from app import create_app
 from app.config import Settings
-from app.extensions import db, queues
+from app.extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
+
+# what `create_app` binds, and what a second application therefore takes from the first
+EXTENSIONS = (db, migrate, login, csrf, babel, mail, limiter, queues, hasher)
+
+# one for each kind of database, and some for settings that a file's tests share
+KEPT = 5
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Kept:
     app: Flask
     config: dict[str, Any]
     extensions: dict[str, Any]
-    queue_server: Redis | None
+    bound: list[dict[str, Any]]
 
 
 class Wiring:
@@ -32,14 +37,16 @@ class Wiring:
     @contextmanager
     def kept(self, settings: Settings) -> Iterator[Flask]:
         """Give an application as if it had just been wired."""
-        if queues.redis not in [one.queue_server for one in self._kept.values()]:
-            # a test wired one of its own since: what extensions hold is bound to that
-            self._kept.clear()
         key = settings.model_dump_json()
-        if key not in self._kept:
-            self._kept[key] = wire(settings)
-        kept = self._kept[key]
-        queues.redis = kept.queue_server
+        kept = self._kept.pop(key, None) or wire(settings)
+        self._kept[key] = kept
+        if len(self._kept) > KEPT:
+            # the one that was used longest ago
+            self._kept.pop(next(iter(self._kept)))
+        # a test may have wired one of its own since
+        for extension, bound in zip(EXTENSIONS, kept.bound, strict=True):
+            vars(extension).clear()
+            vars(extension).update(bound)
         with ended(kept.app):
             yield kept.app
         kept.app.config.clear()
@@ -52,7 +59,8 @@ def wire(settings: Settings) -> Kept:
     """Wire an application for tests; they send forms without a token."""
     app = create_app(settings)
     app.config["WTF_CSRF_ENABLED"] = False
-    return Kept(app, dict(app.config), dict(app.extensions), queues.redis)
+    bound = [dict(vars(extension)) for extension in EXTENSIONS]
+    return Kept(app, dict(app.config), dict(app.extensions), bound)
 
 
 @contextmanager

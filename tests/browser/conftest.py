@@ -1,7 +1,6 @@
 """Journeys in a real browser against the whole running demo: web, workers, cron, mail, homes."""
 
 import email
-import fcntl
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from playwright.sync_api import Error as PlaywrightError
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.ports import free_port
+from tests.sharing import locked, shared_folder
 from tests.wiring import ended, wire
 
 ROOT = Path(__file__).parents[2]
@@ -36,12 +37,14 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 SIZES = {"phone": {"width": 390, "height": 844}, "pc": {"width": 1280, "height": 900}}
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-# what tells pages apart that the rules may judge differently: all but addresses and values
+# what tells pages apart that the rules may judge differently: all but addresses, values, and what
+# is for htmx alone, such as the token against forgery, which is another one on every page
 SKELETON = """() => {
     const varies = ["href", "action", "value", "content", "datetime", "nonce"];
     return [innerWidth, ...[...document.querySelectorAll("*")].map(one => [
         one.tagName,
-        ...[...one.attributes].filter(({name}) => !varies.includes(name))
+        ...[...one.attributes]
+            .filter(({name}) => !varies.includes(name) && !name.startsWith("hx-"))
             .map(({name, value}) => `${name}=${value}`),
         one.childElementCount || one.textContent ? "" : "empty",
     ])].join();
@@ -101,12 +104,8 @@ class Demo:
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Return the delivered mails to an address, oldest first."""
-        found = []
-        for path in sorted((self.data_dir / "mail").glob("*.eml")):
-            message = email.message_from_bytes(path.read_bytes(), policy=default)
-            if address in str(message["To"]):
-                found.append(message)
-        return found
+        mails = map(read_mail, sorted((self.data_dir / "mail").glob("*.eml")))
+        return [message for to, message in mails if address in to]
 
     def wait_for_mail(self, address: str, subject: str, *, within_s: float = 20) -> EmailMessage:
         """Wait until a mail with `subject` in its subject has been delivered to `address`."""
@@ -119,11 +118,17 @@ class Demo:
         raise AssertionError(f"no mail {subject!r} to {address} within {within_s} s")
 
 
+@cache
+def read_mail(path: Path) -> tuple[str, EmailMessage]:
+    """Return whom a delivered mail is to, and the mail; journeys look for theirs many times."""
+    message = email.message_from_bytes(path.read_bytes(), policy=default)
+    return str(message["To"]), message
+
+
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Demo]:
     """Start the demo as `make run` does; all test processes of a run visit the same one."""
-    base = tmp_path_factory.getbasetemp()
-    data_dir = (base if worker_id == "master" else base.parent) / "demo-visited"
+    data_dir = shared_folder(tmp_path_factory, worker_id) / "demo-visited"
     data_dir.mkdir(exist_ok=True)
     visitor = data_dir / f"visitor-{worker_id}"
     with locked(data_dir):
@@ -141,14 +146,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[D
             if not list(data_dir.glob("visitor-*")):
                 running.unlink()
                 end_demo(told["pid"])
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep the other test processes out meanwhile."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def start_demo(data_dir: Path) -> dict[str, Any]:
