@@ -38,7 +38,7 @@ def of_day(page: Page, *, keep_days: int) -> Power:
         means = _five_minutes(page.home, begins, ends)
         if means:
             steps = [begins + place * STEP_S for place in range(round((ends - begins) / STEP_S))]
-            return Power(STEP_S, steps, means)
+            return Power(STEP_S, steps, _without_samples(page, means) | means)
     known = {start: _mean_power(one) for start, one in page.half_hours.items()}
     return Power(LENGTH_S, starts(page.period.first, page.home.zone), known)
 
@@ -68,6 +68,20 @@ def _five_minutes(home: Home, begins: float, ends: float) -> dict[float, Means]:
         .group_by(slot)
     )
     return {float(row.slot * STEP_S): {name: getattr(row, name) for name in LINES} for row in rows}
+
+
+def _without_samples(page: Page, means: dict[float, Means]) -> dict[float, Means]:
+    """Return the means of half hours that were measured, but of which no sample is left.
+
+    A gap is no such half hour: what was filled in says nothing of its power.
+    """
+    found: dict[float, Means] = {}
+    for start, one in page.half_hours.items():
+        steps = [start + place * STEP_S for place in range(LENGTH_S // STEP_S)]
+        measured = max((energy.measured_s for energy in one.energy.values()), default=0)
+        if 2 * measured > LENGTH_S and not any(step in means for step in steps):
+            found |= dict.fromkeys(steps, _mean_power(one))
+    return found
 
 
 def _slot() -> ColumnElement[Any]:
