@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from limits import parse_many
 from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
     argon2_time_cost: Annotated[int, Field(ge=1)] = 3
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 65536
     rate_limit: str = "300 per minute"
+    # of each token
+    api_rate_limit: str = "60 per minute"
     free_failures: Annotated[int, Field(ge=0)] = 5
     # many households share one address behind a provider's NAT
     free_failures_address: Annotated[int, Field(ge=0)] = 30
@@ -123,6 +126,12 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"no such zone: {value}") from error
+        return value
+
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _limit_is_one(cls, value: str) -> str:
+        parse_many(value)
         return value
 
     @field_validator("base_url")

@@ -30,6 +30,7 @@ from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
+    ApiTokenFactory,
     CustomerFactory,
     DealerFactory,
     DealerInvitationFactory,
@@ -146,6 +147,7 @@ class Cast:
         }
         self.values = {
             "gateway_id": GATEWAY,
+            "token_id": ApiTokenFactory(account=owner).id,
             "passkey_id": PasskeyFactory(account=owner).id,
             "invitation_id": invitation.id,
             "contact_id": contact.id,

@@ -23,6 +23,8 @@ NOUNS = (
     "monitor",
     "operator",
     "manual",
+    "guide",
+    "api",
     "metrics",
 )
 DEMO_NOUNS = ("dev", "dev_sheets")

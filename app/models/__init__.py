@@ -1,6 +1,7 @@
 """Tables and their constraints. Importing this package registers every table."""
 
 from .accounts import Account
+from .api_tokens import ApiToken
 from .audit import AuditEntry
 from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
@@ -26,6 +27,7 @@ from .transfers import Transfer
 
 __all__ = [
     "Account",
+    "ApiToken",
     "AuditEntry",
     "Campaign",
     "ClaimAttempt",
