@@ -80,9 +80,10 @@ def test_a_revoked_token_and_an_expired_one_are_said_to_be_so(
         ("name", "", "トークンの名前を、40文字以内で"),
         ("name", "あ" * 41, "トークンの名前を、40文字以内で"),
         ("scopes", [], "1つ以上選択してください"),
-        ("scopes", ["latest", "everything"], "everything"),
+        ("scopes", ["latest", "everything"], "1つ以上選択してください"),
         ("days", "", "有効期間を選択してください"),
-        ("days", "3650", ""),
+        ("days", "3650", "有効期間を選択してください"),
+        ("days", "x", "有効期間を選択してください"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field_and_nothing_is_made(

@@ -78,6 +78,11 @@ SCOPES = {
 }
 
 
+def _number(typed: object) -> int:
+    """Return a number that was sent; what is none is no lifetime."""
+    return int(str(typed)) if str(typed) in map(str, api_tokens.LIFETIMES) else 0
+
+
 class NewTokenForm(Form):
     """What a token is called, what it may read, and how long."""
 
@@ -88,6 +93,8 @@ class NewTokenForm(Form):
         _("読み取れるもの"),
         [InputRequired(_("読み取れるものを、1つ以上選択してください。"))],
         choices=list(SCOPES.items()),
+        # our own words: WTForms' own check speaks of "a valid choice"
+        validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
@@ -96,5 +103,6 @@ class NewTokenForm(Form):
         [InputRequired(_("有効期間を選択してください。"))],
         choices=[(days, _("%(days)s日間", days=days)) for days in api_tokens.LIFETIMES],
         default=90,
-        coerce=int,
+        validate_choice=False,
+        coerce=_number,
     )
