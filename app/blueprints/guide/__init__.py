@@ -1,6 +1,7 @@
 """APIの使い方: how programs read, with an example; a public page."""
 
 from flask import Blueprint, render_template
+from limits import parse_many
 
 from ...domain import energy_series
 from ..context import settings
@@ -16,4 +17,5 @@ def show() -> str:
         "guide/show.html",
         address=settings().base_url + PREFIX,
         limits=energy_series.AT_MOST,
+        rates=parse_many(settings().api_rate_limit),
     )
