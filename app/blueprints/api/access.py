@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from ... import clock
 from ...domain import api_tokens, tokens
 from ...domain.api_tokens import Bearer
+from ...domain.errors import NotFound
 from ...extensions import limiter, network_address
 from ...transaction import transaction
 from ..context import settings
@@ -47,14 +48,14 @@ def caller() -> str:
     return f"token:{tokens.digest(text)}" if text else address()
 
 
-limiter.shared_limit(lambda: settings().api_rate_limit, scope=OF_TOKEN, key_func=caller)(bp)
-# tested before the token is looked for, counted where it was none
+# tested first, so that a flood of made-up tokens leaves no count of each
 limiter.shared_limit(
     REFUSALS,
     scope=REFUSED,
     key_func=address,
     deduct_when=lambda answer: answer.status_code == 401,
 )(bp)
+limiter.shared_limit(lambda: settings().api_rate_limit, scope=OF_TOKEN, key_func=caller)(bp)
 
 
 def scoped(
@@ -71,7 +72,12 @@ def scoped(
                 log.warning("api_scope_missing", token=g.bearer.token_id, scope=scope)
                 told = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope}"'}
                 abort(problem(403, f'This token has not the scope "{scope}".', headers=told))
-            return view(*args, **kwargs)
+            try:
+                return view(*args, **kwargs)
+            except NotFound:
+                # nothing of that name, or somebody else's: many of them are somebody trying doors
+                log.warning("not_theirs", account=g.bearer.account.id, endpoint=request.endpoint)
+                raise
 
         return guarded
 
@@ -99,8 +105,8 @@ def say_limits(answer: Response) -> Response:
     """Say what is left by draft-ietf-httpapi-ratelimit-headers-10, and keep caches out."""
     answer.headers["Cache-Control"] = "no-store"
     try:
-        shown = [one for one in limiter.current_limits if OF_TOKEN in one.request_args]
         breached = [one for one in limiter.current_limits if one.breached]
+        shown = breached or [one for one in limiter.current_limits if OF_TOKEN in one.request_args]
         if shown:
             answer.headers["RateLimit-Policy"] = ", ".join(map(_policy, shown))
             answer.headers["RateLimit"] = ", ".join(map(_left, shown))
