@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from limits import parse_many
 from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -95,6 +96,8 @@ class Settings(BaseSettings):
     argon2_time_cost: Annotated[int, Field(ge=1)] = 3
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 65536
     rate_limit: str = "300 per minute"
+    # of each token
+    api_rate_limit: str = "60 per minute"
     free_failures: Annotated[int, Field(ge=0)] = 5
     # many households share one address behind a provider's NAT
     free_failures_address: Annotated[int, Field(ge=0)] = 30
@@ -154,6 +157,12 @@ class Settings(BaseSettings):
     def _alarm_mail_is_an_address(cls, value: str) -> str:
         if value and not all(value.rpartition("@")[::2]):
             raise ValueError("OPERATOR_ALARM_MAIL must be a mail address")
+        return value
+
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _limit_is_one(cls, value: str) -> str:
+        parse_many(value)
         return value
 
     @field_validator("base_url")

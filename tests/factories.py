@@ -17,10 +17,11 @@ from factory.alchemy import SQLAlchemyModelFactory
 from flask import current_app
 from sqlalchemy import select
 
-from app.domain import factors, sealing, sheet_passwords, terms, tokens
+from app.domain import api_tokens, factors, sealing, sheet_passwords, terms, tokens
 from app.extensions import db, hasher
 from app.models import (
     Account,
+    ApiToken,
     Dealer,
     DealerInvitation,
     DealerRegistration,
@@ -153,6 +154,25 @@ class PasskeyFactory(Row):
 
     class Params:
         account = factory.SubFactory(CustomerFactory)
+
+
+class ApiTokenFactory(Row):
+    """A token for everything, good for long; `text` is what its program shows."""
+
+    class Meta:
+        model = ApiToken
+
+    account_id = factory.SelfAttribute("account.id")
+    name = "自宅の表計算"
+    token_hash = factory.LazyAttribute(lambda row: tokens.digest(row.text))
+    begins = factory.LazyAttribute(lambda row: row.text[: api_tokens.SHOWN])
+    scopes = factory.LazyFunction(lambda: list(api_tokens.SCOPES))
+    created_at = LONG_AGO
+    expires_at = LONG_AGO + timedelta(days=365)
+
+    class Params:
+        account = factory.SubFactory(CustomerFactory)
+        text = factory.LazyFunction(lambda: api_tokens.PREFIX + tokens.new_token())
 
 
 class DealerPersonFactory(AccountFactory):

@@ -33,6 +33,7 @@ from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
+    ApiTokenFactory,
     CustomerFactory,
     DealerFactory,
     DealerInvitationFactory,
@@ -169,6 +170,7 @@ class Cast:
         }
         self.values = {
             "gateway_id": GATEWAY,
+            "token_id": ApiTokenFactory(account=owner).id,
             "passkey_id": PasskeyFactory(account=owner).id,
             "invitation_id": invitation.id,
             "contact_id": contact.id,

@@ -25,6 +25,8 @@ NOUNS = (
     "alarms",
     "operator",
     "manual",
+    "guide",
+    "api",
     "metrics",
 )
 DEMO_NOUNS = ("dev", "dev_sheets")

@@ -2,9 +2,11 @@
 
 from functools import cached_property, lru_cache
 
-from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+
+from . import problems
 
 
 class Signer(TimestampSigner):
@@ -35,6 +37,13 @@ class Serializer(URLSafeTimedSerializer):
 
 class Cookies(SecureCookieSessionInterface):
     """Sign sessions as Flask does: to prepare for it anew took a twelfth of a poll's time."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return what the cookie holds; nothing for the API, where tokens alone count.
+
+        Flask then has a session that cannot be written, and sends no cookie.
+        """
+        return None if problems.is_api(request.path) else super().open_session(app, request)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Return what reads and writes cookies, or None without a secret."""

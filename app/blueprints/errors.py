@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from ..domain.errors import NotFound
 from ..extensions import db, login
+from . import problems
 from .signin import outlived
 
 log = structlog.get_logger()
@@ -25,7 +26,7 @@ def answer_errors(app: Flask) -> None:
     """Register a page for every kind of failure."""
 
     @app.errorhandler(NotFound)
-    def not_found(_error: NotFound) -> tuple[str, int]:
+    def not_found(_error: NotFound) -> ResponseReturnValue:
         if current_user.is_authenticated:
             # nothing of that name, or somebody else's: many of them are somebody trying doors
             log.warning("not_theirs", account=current_user.id, endpoint=request.endpoint)
@@ -42,7 +43,7 @@ def answer_errors(app: Flask) -> None:
 
     @app.errorhandler(RedisError)
     @app.errorhandler(OperationalError)
-    def backend_down(error: Exception) -> tuple[str, int]:
+    def backend_down(error: Exception) -> ResponseReturnValue:
         log.error("backend_down", error=type(error).__name__)
         db.session.rollback()
         return page(503)
@@ -53,24 +54,29 @@ def answer_errors(app: Flask) -> None:
         return Response("400", status=400, mimetype="text/plain")
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> tuple[str, int] | Response:
+    def http_error(error: HTTPException) -> ResponseReturnValue:
         if error.response is not None or error.code is None or error.code < 400:
             return error.get_response()
+        if problems.is_asked():
+            allow = {name: value for name, value in error.get_headers() if name == "Allow"}
+            return problems.problem(error.code, headers=allow)
         return page(error.code)
 
     @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> tuple[str, int]:
+    def unforeseen(error: Exception) -> ResponseReturnValue:
         log.error("unforeseen", exc_info=error)
         db.session.rollback()
         return page(500)
 
 
-def page(code: int, *, too_late: bool = False) -> tuple[str, int]:
+def page(code: int, *, too_late: bool = False) -> tuple[str, int] | Response:
     """Render the page for an HTTP status, in words of a household.
 
     A form that was not let through comes with a button that sends it again, passwords excepted;
     `too_late` says that its CSRF token is no longer good.
     """
+    if problems.is_asked():
+        return problems.problem(code)
     shown = code if code in KNOWN else 400 if code < 500 else 500
     if "HX-Request" in request.headers:
         # a whole page must not land in a tile or a field

@@ -29,6 +29,9 @@ from .paging import Page
 
 __all__ = ["Words", "words_of"]
 
+# blueprints know no tables, but name the types of what they are given
+AlarmRow = Alarm
+
 # of one gateway; a device of many faults makes no page of thousands
 STANDING_AT_MOST = 100
 COMMENTS_AT_MOST = 100

@@ -8,6 +8,7 @@ from sqlalchemy import Delete, Update, and_, delete, or_, select, update
 from ..extensions import db
 from ..models import (
     Account,
+    ApiToken,
     AuditEntry,
     Consent,
     DealerRegistration,
@@ -174,7 +175,15 @@ def _ends(account_id: int, addresses: set[str], closed_at: datetime) -> Iterator
         )
     )
     yield delete(DealerRegistration).where(of_dealer)
-    for model in (Registration, EmailChange, TotpFactor, RecoveryCode, Passkey, Session):
+    for model in (
+        Registration,
+        EmailChange,
+        TotpFactor,
+        RecoveryCode,
+        Passkey,
+        Session,
+        ApiToken,
+    ):
         yield delete(model).where(model.account_id == account_id)
 
 

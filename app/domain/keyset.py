@@ -25,6 +25,12 @@ LARGEST_ID = 2_147_483_647
 Row = TypeVar("Row")
 
 
+def is_cursor(text: str) -> bool:
+    """Tell whether a text may be a place in such a list."""
+    found = CURSOR.fullmatch(text)
+    return found is not None and int(found[2]) <= LARGEST_ID
+
+
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[Row]):
     """Rows of one page, and where the older and the newer ones begin, if there are any."""

@@ -9,6 +9,7 @@ from .. import clock
 from ..config import Settings
 from ..domain import (
     alarm_mails,
+    api_tokens,
     closing,
     dealer_invitations,
     dealer_registrations,
@@ -71,6 +72,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: passwords.clear_old(now)
     yield lambda: email_changes.clear_old(now)
     yield lambda: passkeys.clear_old(now)
+    yield lambda: api_tokens.clear_old(now)
     yield lambda: limits.clear_old(now)
     yield lambda: sheets.clear_attempts(now, keep_days=settings.attempts_keep_days)
     yield lambda: sealed_sheets.clear_old(now)

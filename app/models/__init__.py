@@ -2,6 +2,7 @@
 
 from .accounts import Account
 from .alarms import Alarm, AlarmCare, AlarmComment, AlarmNotice, AlarmQuota, AlarmRound
+from .api_tokens import ApiToken
 from .audit import AuditEntry
 from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
@@ -36,6 +37,7 @@ __all__ = [
     "AlarmNotice",
     "AlarmQuota",
     "AlarmRound",
+    "ApiToken",
     "AuditEntry",
     "Campaign",
     "ClaimAttempt",

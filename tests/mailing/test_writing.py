@@ -26,6 +26,7 @@ from tests.databases import Databases
 from tests.factories import (
     PASSWORD,
     SHEET_PASSWORD,
+    ApiTokenFactory,
     CustomerFactory,
     DealerFactory,
     DealerInvitationFactory,
@@ -172,6 +173,7 @@ SUBJECTS = {
     "recovery_code_used": ("【リカバリーコード使用のお知らせ】", "A recovery code was used"),
     "passkey_added": ("【パスキー追加のお知らせ】", "A passkey was added"),
     "passkey_removed": ("【パスキー削除のお知らせ】", "A passkey was removed"),
+    "api_token_created": ("【APIトークン作成のお知らせ】", "An API token was made"),
     "passkey_cloned": (
         "【パスキーについての大切なお知らせ】",
         "Important: about one of your passkeys",
@@ -301,6 +303,7 @@ def cast_rows() -> dict[str, int]:
         how_ended="unlinked",
     )
     return {
+        "token": ApiTokenFactory(account=account, name="日向 & 家").id,
         "link": link.id,
         "account": account.id,
         "registration": registration.id,

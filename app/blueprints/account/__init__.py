@@ -53,4 +53,13 @@ def password() -> ResponseReturnValue:
     return redirect(url_for("account.show"), code=303)
 
 
-from . import closing, details, devices, email, passkeys, proof, second_factor  # noqa: E402, F401  # they hang their views on `bp`
+from . import (  # noqa: E402  # they hang their views on `bp`
+    closing,  # noqa: F401
+    details,  # noqa: F401
+    devices,  # noqa: F401
+    email,  # noqa: F401
+    passkeys,  # noqa: F401
+    proof,  # noqa: F401
+    second_factor,  # noqa: F401
+    tokens,  # noqa: F401
+)

@@ -1,8 +1,19 @@
 """The forms of one's own account."""
 
-from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, ValidationError
+from wtforms import (
+    BooleanField,
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectMultipleField,
+    StringField,
+    ValidationError,
+)
 from wtforms.validators import InputRequired
+from wtforms.widgets import CheckboxInput, ListWidget
 
+from ...domain import api_tokens
 from ...extensions import lazy_gettext as _
 from ..forms import Form
 from ..registration.forms import RegistrationForm
@@ -57,3 +68,41 @@ class NewPasskeyForm(Form):
 
     name = StringField(_("パスキーの名前"))
     credential = HiddenField()
+
+
+# what a token may read, in the order of `api_tokens.SCOPES`
+SCOPES = {
+    api_tokens.LATEST: _("いまのようす"),
+    api_tokens.HISTORY: _("これまでの実績"),
+    api_tokens.ALARMS: _("異常"),
+}
+
+
+def _number(typed: object) -> int:
+    """Return a number that was sent; what is none is no lifetime."""
+    return int(str(typed)) if str(typed) in map(str, api_tokens.LIFETIMES) else 0
+
+
+class NewTokenForm(Form):
+    """What a token is called, what it may read, and how long."""
+
+    name = StringField(
+        _("トークンの名前"), [InputRequired(_("トークンの名前を、40文字以内で入力してください。"))]
+    )
+    scopes = SelectMultipleField(
+        _("読み取れるもの"),
+        [InputRequired(_("読み取れるものを、1つ以上選択してください。"))],
+        choices=list(SCOPES.items()),
+        # our own words: WTForms' own check speaks of "a valid choice"
+        validate_choice=False,
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
+    days = RadioField(
+        _("有効期間"),
+        [InputRequired(_("有効期間を選択してください。"))],
+        choices=[(days, _("%(days)s日間", days=days)) for days in api_tokens.LIFETIMES],
+        default=90,
+        validate_choice=False,
+        coerce=_number,
+    )

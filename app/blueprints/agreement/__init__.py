@@ -22,8 +22,10 @@ FREE = frozenset(
     {
         "activation",
         "agreement",
+        "api",
         "dev",
         "dev_sheets",
+        "guide",
         "health",
         "language",
         "manual",

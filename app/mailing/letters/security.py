@@ -1,9 +1,9 @@
-"""Letters about second factors and passkeys."""
+"""Letters about second factors, passkeys and tokens of the API."""
 
 from typing import Any
 
-from ...models import OutboxMail
-from .finding import Desk, Words, open_account
+from ...models import ApiToken, OutboxMail
+from .finding import Desk, Words, find, open_account
 
 
 def second_factor_on(row: OutboxMail, desk: Desk) -> Words:
@@ -87,6 +87,19 @@ def passkey_cloned(row: OutboxMail, desk: Desk) -> Words:
     return {**_of_security(row, desk), "url": desk.link("account.passkeys")}
 
 
+def api_token_created(row: OutboxMail, desk: Desk) -> Words:
+    """Tell that programs can read the account's figures by a new token.
+
+    Raises:
+        Gone: The account is closed, or the token is erased.
+    """
+    return {
+        **_of_security(row, desk),
+        "token": find(ApiToken, row.refs["token"]),
+        "url": desk.link("account.tokens"),
+    }
+
+
 LETTERS = (
     second_factor_on,
     second_factor_off,
@@ -97,6 +110,7 @@ LETTERS = (
     passkey_added,
     passkey_removed,
     passkey_cloned,
+    api_token_created,
 )
 
 
