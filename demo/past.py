@@ -2,8 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
+
 from app.domain import energy_totals, half_hours
+from app.domain.energy import day_of
 from app.domain.half_hours import COUNTER, LENGTH_S, Energy, HalfHour
+from app.domain.readings import TODAY
+from app.extensions import db
+from app.models import Latest
 from simulator.household import Config, Household
 
 from .homes import Home
@@ -45,3 +51,15 @@ def write(
         lived.append(HalfHour(start, installation_id, soc_pct, energy))
         start += LENGTH_S
     energy_totals.write([energy_totals.Settled(gateway_id, ZONE, lived)])
+    # the tiles go on from there
+    day, begins = day_of(now, ZONE)
+    today = half_hours.total(one for one in lived if one.start >= begins).energy
+    db.session.execute(
+        update(Latest)
+        .where(Latest.gateway_id == gateway_id)
+        .values(
+            day=day,
+            installation_id=installation_id,
+            **{column: today[name].wh for column, name in TODAY.items() if name in today},
+        )
+    )

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.domain import energy_totals, heartbeats, passwords, sheets, signing_in, terms, totp
 from app.domain.signing_in import Browser, Pending
 from app.extensions import db, hasher
-from app.models import Account, Dealer, Gateway, Installation, PollState, Sheet
+from app.models import Account, Dealer, Gateway, Installation, Latest, PollState, Sheet
 from app.transaction import transaction
 from demo import homes, seed
 from demo.folder import Folder
@@ -224,6 +224,11 @@ def test_the_customers_homes_have_a_past_to_look_at(
                 installation.gateway_id, installation.id, date(2026, 11, 20), date(2026, 11, 22)
             )
             lived = [one for day in found.values() for one in day.values()]
+            tiles = db.session.get_one(Latest, installation.gateway_id)
+            today = found[date(2026, 11, 22)].values()
+            assert tiles.load_today_wh == pytest.approx(
+                sum(one.energy["load_wh"].wh for one in today), abs=3
+            )
             assert len(lived) == 48 * days
             # what comes in goes somewhere
             for one in lived:
