@@ -11,10 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from app.transaction import transaction
 
 from .canned_fleet import ADDRESSES, DEAD, QUICK, SLOW
 from .polls import record_image
-from .portal import ROOT, add_homes, new_portal, queue_server
+from .portal import ROOT, add_homes, gunicorn, new_portal, queue_server, signed_in
 from .postgres import postgresql
 
 SIZES = (1_000, 10_000, 100_000)
@@ -47,7 +49,6 @@ class Round:
     wall_s: float
     workers_cpu_s: float
     database_cpu_s: float
-    queue_cpu_s: float
     fleet_cpu_s: float
     tile_ms: list[float] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     costs = []
     for size in sizes:
-        one, memory_mb, bytes_a_day = measure_size(size)
+        one, memory_mb = measure_size(size)
         name = f"{size // 1000}k"
         cpu = one.workers_cpu_s
         costs.append((cpu + one.database_cpu_s) / size)
@@ -65,17 +66,17 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
             f"cycle_{name}_s": one.wall_s,
             f"cpu_{name}_s": cpu,
             f"database_cpu_{name}_s": one.database_cpu_s,
-            f"queue_cpu_{name}_s": one.queue_cpu_s,
             f"simulator_cpu_{name}_s": one.fleet_cpu_s,
             f"workers_mb_{name}": memory_mb,
-            f"bytes_per_poll_{name}": bytes_a_day,
+            f"tile_p50_ms_{name}": one.tile_ms[len(one.tile_ms) // 2],
+            f"tile_p95_ms_{name}": one.tile_ms[len(one.tile_ms) * 95 // 100],
         }
     figures["cost_spread"] = max(costs) / min(costs) - 1
     return figures
 
 
-def measure_size(size: int) -> tuple[Round, float, float]:
-    """Return a round of `size` gateways, the workers' memory (MB), and bytes kept per poll."""
+def measure_size(size: int) -> tuple[Round, float]:
+    """Return a round of `size` gateways, and the workers' memory (MB)."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port, fleet = stack.enter_context(running_fleet(folder))
@@ -85,16 +86,14 @@ def measure_size(size: int) -> tuple[Round, float, float]:
         prepare(app, port, size)
         workers = [stack.enter_context(running_worker(folder, url, queue)) for _ in range(WORKERS)]
         # the first round tells who is slow and who is dead, and warms everything up
-        a_round(app, size, workers, fleet, queue)
+        a_round(app, workers, fleet)
         before = samples(app)
-        used = database_bytes(app)
-        one = a_round(app, size, workers, fleet, queue)
-        after = samples(app)
-        grown = database_bytes(app) - used
-        memory = sum(rss_mb(worker.pid) for worker in workers)
-        answered = after - before
+        with watching(app, folder, url, queue) as tile_ms:
+            one = a_round(app, workers, fleet)
+        one.tile_ms = sorted(tile_ms)
+        answered = samples(app) - before
         assert answered == size - size // 50, f"{answered} of {size} answered"
-        return one, memory, grown / answered
+        return one, sum(rss_mb(worker.pid) for worker in workers)
 
 
 def prepare(app: Flask, port: int, size: int) -> None:
@@ -115,9 +114,7 @@ def prepare(app: Flask, port: int, size: int) -> None:
             connection.execute(text("VACUUM ANALYZE"))
 
 
-def a_round(
-    app: Flask, size: int, workers: list["subprocess.Popen[bytes]"], fleet: int, queue: str
-) -> Round:
+def a_round(app: Flask, workers: list["subprocess.Popen[bytes]"], fleet: int) -> Round:
     """Let all gateways be due at once, and wait until each was asked."""
     with app.app_context():
         now = clock.now()
@@ -132,7 +129,7 @@ def a_round(
             time.sleep(0.5)
         wall = time.perf_counter() - begun
         after = [cpu_s(pids), cpu_s(postgres_pids(app)), cpu_s([fleet])]
-    return Round(wall, after[0] - cpu[0], after[1] - cpu[1], 0.0, after[2] - cpu[2])
+    return Round(wall, after[0] - cpu[0], after[1] - cpu[1], after[2] - cpu[2])
 
 
 def waiting(now: object) -> bool:
@@ -149,11 +146,6 @@ def waiting(now: object) -> bool:
 def samples(app: Flask) -> int:
     with app.app_context():
         return db.session.scalar(select(func.count()).select_from(Reading)) or 0
-
-
-def database_bytes(app: Flask) -> int:
-    with app.app_context():
-        return int(db.session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
 def postgres_pids(app: Flask) -> list[int]:
@@ -198,10 +190,38 @@ def running_fleet(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def running_worker(folder: Path, url: str, queue: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a worker of the poll queue, as the portal's Procfile does."""
-    environment = {
-        **os.environ,
+def watching(app: Flask, folder: Path, url: str, queue: str) -> Iterator[list[float]]:
+    """Look at one home's tiles five times a second; give the milliseconds that each took."""
+    cookie = signed_in(app).get_cookie("hidamari")
+    assert cookie
+    environment = worker_environment(folder, url, queue)
+    path = "/monitor/BENCH0000001/tiles"
+    taken: list[float] = []
+    over = threading.Event()
+    with gunicorn("wsgi:app", "/healthz", environment) as server:
+
+        def look() -> None:
+            connection = HTTPConnection("localhost", server.port, timeout=30)
+            headers = {"Cookie": f"hidamari={cookie.value}", "HX-Request": "true"}
+            while not over.wait(0.2):
+                begun = time.perf_counter()
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == 200, answer.status
+                taken.append((time.perf_counter() - begun) * 1000)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            yield taken
+        finally:
+            over.set()
+            thread.join()
+
+
+def worker_environment(folder: Path, url: str, queue: str) -> dict[str, str]:
+    return {
         "DEMO": "true",
         "DATA_DIR": str(folder),
         "SECRET_KEY": "bench-" * 8,
@@ -209,7 +229,14 @@ def running_worker(folder: Path, url: str, queue: str) -> Iterator["subprocess.P
         "DATABASE_URL": url,
         "REDIS_URL": queue,
         "POLL_CONCURRENCY": str(CONCURRENCY),
+        "RATE_LIMIT": "1000000 per minute",
     }
+
+
+@contextmanager
+def running_worker(folder: Path, url: str, queue: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a worker of the poll queue, as the portal's Procfile does."""
+    environment = os.environ | worker_environment(folder, url, queue)
     process = subprocess.Popen(
         [sys.executable, "worker.py", "poll"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )

@@ -1,6 +1,7 @@
 """A portal on a database of its own, with as many homes as a measurement needs."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from flask import Flask
+from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from redis import Redis
 from redis.backoff import ConstantBackoff
@@ -109,6 +111,20 @@ def add_homes(app: Flask, endpoints: list[str]) -> list[int]:
             insert(PollState), [{"gateway_id": number, "next_poll_at": now} for number in ids]
         )
     return ids
+
+
+def signed_in(app: Flask) -> FlaskClient:
+    """Return a client that is signed in as the customer of `add_homes`."""
+    client = app.test_client()
+    page = client.get("/monitor/sign-in").text
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token
+    answer = client.post(
+        "/monitor/sign-in",
+        data={"email": "bench@example.org", "password": PASSWORD, "csrf_token": token[1]},
+    )
+    assert answer.status_code == 303, answer.status_code
+    return client
 
 
 def free_port() -> int:

@@ -4,7 +4,6 @@ Both run under the same gunicorn; the load comes from a process of its own.
 """
 
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from app.extensions import db
 from app.models import Latest
 from app.transaction import transaction
 
-from .portal import PASSWORD, ROOT, Server, add_homes, gunicorn, new_portal, queue_server
+from .portal import ROOT, Server, add_homes, gunicorn, new_portal, queue_server, signed_in
 
 COUNT = 3000
 CONNECTIONS = 4
@@ -72,15 +71,7 @@ def measure() -> dict[str, float]:
             latest.sold_now_w, latest.bought_now_w = 1200.0, 0.0
             latest.battery_now_w, latest.soc_pct = -776.0, 64.0
             latest.pv_today_wh = latest.load_today_wh = 7654.0
-        client = app.test_client()
-        page = client.get("/monitor/sign-in").text
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-        assert token
-        answer = client.post(
-            "/monitor/sign-in",
-            data={"email": "bench@example.org", "password": PASSWORD, "csrf_token": token[1]},
-        )
-        assert answer.status_code == 303, answer.status_code
+        client = signed_in(app)
         cookie = client.get_cookie("hidamari")
         assert cookie
         headers = {"Cookie": f"hidamari={cookie.value}", "HX-Request": "true"}
