@@ -7,6 +7,7 @@ hours stays for `HALF_HOUR_YEARS`, and is told apart.
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert, text
 
@@ -22,7 +23,7 @@ from simulator.household import Config, Household
 from .portal import add_homes, new_portal
 from .postgres import postgresql
 
-GATEWAYS = 20
+GATEWAYS = 100
 ZONE = "Asia/Tokyo"
 NAMES = ("pv", "load", "import", "export", "charge", "discharge")
 
@@ -33,36 +34,40 @@ def measure() -> dict[str, float]:
         app = new_portal(Path(folder), database_url=url)
         ids = add_homes(app, ["tcp://127.0.0.1:1/1"] * GATEWAYS)
         day = (clock.now() - timedelta(days=2)).date()
+        samples, lived = live_a_day(half_hours.starts(day, ZONE))
         with app.app_context():
             for id_ in ids:
-                live_a_day(id_, half_hours.starts(day, ZONE))
+                with transaction():
+                    db.session.execute(
+                        insert(Reading), [{"gateway_id": id_} | sample for sample in samples]
+                    )
+                    energy_totals.write([energy_totals.Settled(id_, ZONE, lived)])
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("VACUUM ANALYZE"))
-                samples, kept = (
+                raw, kept = (
                     connection.execute(text(f"SELECT pg_total_relation_size('{name}')")).scalar()
                     for name in ("readings_default", "energy_totals")
                 )
-        assert samples
+        assert raw
         assert kept
         return {
-            "bytes_per_gateway_day": (samples + kept) / GATEWAYS,
+            "bytes_per_gateway_day": (raw + kept) / GATEWAYS,
             "half_hour_bytes_per_gateway_day": kept / GATEWAYS,
         }
 
 
-def live_a_day(gateway_id: int, starts: list[float]) -> None:
-    """Write a household's day, a sample a minute, as the poller keeps it."""
-    home = Household.begin(Config(id=f"BENCH{gateway_id}", **KINDS[0]), starts[0])
-    readings, lived = [], []
+def live_a_day(starts: list[float]) -> tuple[list[dict[str, Any]], list[HalfHour]]:
+    """Return a household's samples, one a minute, and its half hours."""
+    home = Household.begin(Config(id="BENCH", **KINDS[0]), starts[0])
+    samples, lived = [], []
     for start in starts:
         before, soc_pct = dict(home.energy), round(home.stored * 100)
         for minute in range(1, 31):
             at_s = start + minute * 60
             home.skim(at_s, 30)
             flow = home.flow(at_s)
-            readings.append(
+            samples.append(
                 {
-                    "gateway_id": gateway_id,
                     "taken_at": datetime.fromtimestamp(at_s - 0.5, UTC),
                     "pv_w": flow.pv_w,
                     "load_w": flow.load_w,
@@ -76,7 +81,5 @@ def live_a_day(gateway_id: int, starts: list[float]) -> None:
             f"{name}_wh": Energy(home.energy[name] - before[name], LENGTH_S, 0, COUNTER)
             for name in NAMES
         }
-        lived.append(HalfHour(start, gateway_id, soc_pct, energy))
-    with transaction():
-        db.session.execute(insert(Reading), readings)
-        energy_totals.write([energy_totals.Settled(gateway_id, ZONE, lived)])
+        lived.append(HalfHour(start, 0, soc_pct, energy))
+    return samples, lived

@@ -21,6 +21,8 @@ from .live import LOST as LOST_AFTER
 from .live import Link, asked_until, is_away, link_of
 from .writes import count_changed
 
+# how often a gateway may raise within a day, and where that is remembered
+RISES_A_DAY, DAY_S, RISES = 100, 86400.0, "rises"
 # silent gateways that one step judges
 AT_ONCE = 500
 
@@ -65,9 +67,16 @@ class Noting:
         if not keys and not row.standing:
             return {}
         at = taken_at.timestamp()
-        after = alarm_rules.advance(row.standing, keys, at)
-        if after.rose and self.is_quiet():
-            after = alarm_rules.advance(row.standing, keys, at, may_rise=False)
+        standing = dict(row.standing)
+        since, count = standing.pop(RISES, (at, 0))
+        if at - since >= DAY_S:
+            since, count = at, 0
+        after = alarm_rules.advance(standing, keys, at)
+        # a device that raises and clears without end is told of for a while, not for ever
+        if after.rose and (count + len(after.rose) > RISES_A_DAY or self.is_quiet()):
+            after = alarm_rules.advance(standing, keys, at, may_rise=False)
+        if count + len(after.rose):
+            after.standing[RISES] = [since, count + len(after.rose)]
         self.rose += [
             {
                 "installation_id": row.installation_id,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
+import structlog
 from sqlalchemy import Row, Table, bindparam, delete, or_, select, update
 
 from ..extensions import Model, db
@@ -23,6 +24,8 @@ from .inserts import insert
 from .meters import Rebased, limits_w
 from .polling import Pace, is_watched, next_poll_at
 from .readings import TODAY, Site, Today
+
+log = structlog.get_logger()
 
 # domestic supply (単相三線): contract current × 200 V
 SUPPLY_V = 200.0
@@ -171,11 +174,25 @@ class _Writing:
             if failures == 1:
                 self.down.append((row.public_id, answer.outcome, answer.detail))
             return
+        try:
+            counted = self._remember(answer, answer.sample, row)
+        except Exception:
+            # whatever a device told us, it must not keep the others of its shard from being kept
+            log.exception("answer_not_counted", gateway=row.public_id)
+            wrong = answer._replace(
+                outcome="bad_answer", sample=None, discovery=None, detail="cannot be counted"
+            )
+            self.add(wrong, row)
+            return
         if row.failures:
             self.up.append(row.public_id)
         if row.first_contact_at is None:
             self.first.append({"key": answer.gateway_id, "first_contact_at": answer.taken_at})
         self.readings.append(readings.reading(answer.gateway_id, answer.taken_at, answer.sample))
+        self.good.append(state | counted)
+
+    def _remember(self, answer: Answer, sample: Sample, row: Row[Any]) -> dict[str, Any]:
+        """Return what is remembered of the gateway after its sample."""
         counted = {
             "window": row.window,
             "meters": row.meters,
@@ -187,12 +204,12 @@ class _Writing:
             "via": answer.via,
         }
         if row.taken_at is None or answer.taken_at > row.taken_at:
-            counted |= self._count(answer, answer.sample, row)
-            counted["standing"] = self.alarms.note(row, answer.taken_at, answer.sample)
+            counted |= self._count(answer, sample, row)
+            counted["standing"] = self.alarms.note(row, answer.taken_at, sample)
         elif answer.taken_at < row.taken_at:
             # what lies between two samples that were counted: the whole time is counted anew
             counted["recount_from"] = min(row.recount_from or answer.taken_at, answer.taken_at)
-        self.good.append(state | counted)
+        return counted
 
     def _count(self, answer: Answer, sample: Sample, row: Row[Any]) -> dict[str, Any]:
         """Add the row of latest values; return what is remembered after the sample."""
@@ -211,6 +228,7 @@ class _Writing:
                 HELD_POLLS * self.pace.interval_s,
             ),
         )
+        self._latest(answer, sample, row, window, counted)
         self.settled.append(counted.settled)
         self.rebased += [(row.id, one) for one in counted.rebased]
         if counting.begins_day(row.taken_at, at, zone):
@@ -223,7 +241,6 @@ class _Writing:
                     "half_hours": row.half_hours,
                 }
             )
-        self._latest(answer, sample, row, window, counted)
         return {
             "window": window,
             "meters": counted.standing.meters,

@@ -187,6 +187,15 @@ def revoke(account: Account, token_id: int, *, network_address: str, now: dateti
     _record("api_token.revoked", account, token_id, network_address=network_address, now=now)
 
 
+def revoke_all(account: Account, now: datetime) -> None:
+    """Revoke all tokens of an account: whoever had it for a while may have made one."""
+    count_changed(
+        update(ApiToken)
+        .where(ApiToken.account_id == account.id, ApiToken.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
 def is_token(text: str) -> bool:
     """Tell whether it has the shape of a token: nothing else is looked for."""
     return bool(SHAPE.fullmatch(text))

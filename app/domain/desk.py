@@ -15,6 +15,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Account, Dealer, DealerRegistration, Installation, Sheet
 from . import (
     activation,
+    api_tokens,
     audit,
     closing,
     dealer_activation,
@@ -95,6 +96,7 @@ def lock(call: Call, account_id: int) -> None:
         .values(locked_at=call.now)
     )
     sessions.end_all(account, call.now)
+    api_tokens.revoke_all(account, call.now)
     _tell("account_locked", account, call)
     _record("account.locked", "account", account.id, call)
 

@@ -25,8 +25,9 @@ LENGTH_S = 1800
 SPREAD_S = 1500.0
 # spreads gateways over that time: neighbours in number are far apart
 GOLDEN_RATIO = 0.6180339887498949
-# energy is kept in tenths of a Wh
+# energy is kept in tenths of a Wh, in 32 bits
 TENTHS = 10
+MOST_WH = (2**31 - 1) // TENTHS
 
 COUNTER, POWER, BALANCE, HELD = 1, 2, 4, 8
 METHODS = {"counter": COUNTER, "power": POWER, "balance": BALANCE}
@@ -82,6 +83,8 @@ class HalfHour:
                 one.methods,
             )
             for name, one in self.energy.items()
+            # what no building generates or uses in half an hour is unknown
+            if 0 <= one.wh <= MOST_WH
         }
         return HalfHour(self.start, self.installation_id, self.soc_pct, energy)
 

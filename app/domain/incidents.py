@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .alarms import Silent
 
 SERVICE, NETWORK, AREA, MODEL = CAUSES
+KEY_LENGTH = 160
 # gateways whose rows one statement names
 AT_ONCE = 500
 
@@ -33,7 +34,7 @@ def causes_of(row: Any) -> dict[str, str]:
     if firmware:
         # a model alone is no cause: it does not change overnight, its firmware does
         keys[MODEL] = model_key(row.told_model or row.model, firmware)
-    return {cause: key for cause, key in keys.items() if key or cause == SERVICE}
+    return {cause: key[:KEY_LENGTH] for cause, key in keys.items() if key or cause == SERVICE}
 
 
 def network_of(endpoint: str) -> str:

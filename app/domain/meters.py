@@ -20,6 +20,9 @@ MARGIN = 1.2
 LUMP_S = 1800.0
 # a counter that is away or in doubt this long is given up; power serves until it is back
 GIVE_UP_S = 3600.0
+TOLD_EVERY_S = 86400.0
+# a rating beyond this is no home's, whatever the device says of itself
+MOST_W = 1e6
 # power is remembered by quarter hours, which no half hour of any zone cuts
 QUARTER_S = 900.0
 
@@ -59,6 +62,8 @@ class Meter(TypedDict):
     # the counter's smallest step and what it wraps at: readings are kept without them
     res: NotRequired[float]
     size: NotRequired[float | None]
+    # when it was last told that the counter began anew
+    told: NotRequired[float]
 
 
 def limits_w(ratings: Mapping[str, float | None] | None, contract_w: float) -> dict[str, float]:
@@ -67,7 +72,7 @@ def limits_w(ratings: Mapping[str, float | None] | None, contract_w: float) -> d
     `ratings` are what the device states (`pv_w`, `inverter_w`, `battery_w`); `contract_w` is the
     power of the site's contract (契約電流).
     """
-    stated = ratings or {}
+    stated = {name: min(w or 0.0, MOST_W) for name, w in (ratings or {}).items()}
     inverter = stated.get("inverter_w") or 0.0
     battery = stated.get("battery_w") or 0.0
     # on its DC side a hybrid inverter takes in what it gives out and what charges the battery
@@ -251,10 +256,15 @@ class _Step(NamedTuple):
                 spare = [part for part in before.get("spare", []) if part[1] <= seen_at]
                 if counted is None:
                     self._emit_powered(spare)
-                    self.rebased.append(Rebased(self.quantity, seen_at, stood, seen))
+                    # told once a day: a meter that does so all the time fills no log
+                    if seen_at - before.get("told", float("-inf")) > TOLD_EVERY_S:
+                        after["told"] = seen_at
+                        self.rebased.append(Rebased(self.quantity, seen_at, stood, seen))
                 else:
                     self._emit_counted(at, seen_at, counted, spare)
-                after["wh"], after["at"], after["moved"] = seen, seen_at, seen_at
+                after["wh"], after["at"] = seen, seen_at
+                # what was lent before is not forgiven
+                after["moved"] = max(seen_at, before["moved"])
                 return True
         return 0 <= wh - stood <= self._bound(at, before["moved"], self.moment)
 
@@ -269,7 +279,17 @@ class _Step(NamedTuple):
     def _bound(self, at: float, moved: float, until: float) -> float:
         """Return the most a counter may have moved, in Wh (energy rule 4)."""
         since = max(moved, at - LUMP_S)
-        return self.limit_w * (until - since) / 3600 * MARGIN + self.resolution_wh
+        # who says that the counter steps by megawatt hours does not get them
+        step = min(self.resolution_wh, self.limit_w * LUMP_S / 3600)
+        return max(0.0, self.limit_w * (until - since) / 3600 * MARGIN + step)
+
+    def _spent_until(self, at: float, moved: float, step: float) -> float:
+        """Return up to when a step has used up what the counter may move by.
+
+        Never before now; after now where one step of the resolution was lent: it is lent once.
+        """
+        spent_s = step * 3600 / (self.limit_w * MARGIN)
+        return max(self.moment, max(moved, at - LUMP_S) + spent_s)
 
     def _accept(
         self,
@@ -280,8 +300,16 @@ class _Step(NamedTuple):
     ) -> None:
         step, start = wh - after["wh"], after["at"]
         told = [*before.get("spare", []), *([powered] if powered else [])]
-        self._emit_counted(start, self.moment, step, [part for part in told if part[0] >= start])
-        moved = self.moment if step > 0 else after["moved"]
+        told = [part for part in told if part[0] >= start]
+        moved = after["moved"]
+        if step > self._bound(start, moved, self.moment):
+            # it goes on from a jump faster than it may, all that it was lent being spent
+            self._emit_powered(told)
+            step = 0.0
+        else:
+            self._emit_counted(start, self.moment, step, told)
+        if step > 0:
+            moved = self._spent_until(start, moved, step)
         self._stand(after, wh)
         after["moved"] = moved
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from ..extensions import db, hasher
 from ..extensions import lazy_gettext as _
 from ..models import Account, EmailChange, PasswordReset, Session
-from . import accounts, audit, limits, mail, sessions, tokens
+from . import accounts, api_tokens, audit, limits, mail, sessions, tokens
 from .clearing import delete_some
 from .errors import Rejected
 from .writes import count_changed
@@ -266,6 +266,8 @@ def reset(
     limits.clear(sessions.ACTION, [accounts.limit_subject(account.email)])
     _set(account, new, network_address=network_address, now=now)
     sessions.end_all(account, now)
+    # who comes this way may have lost the account to somebody for a while
+    api_tokens.revoke_all(account, now)
 
 
 def clear_old(now: datetime) -> int:

@@ -33,10 +33,21 @@ from .writes import count_changed
 COLUMNS = ("pv_w", "load_w", "grid_w", "battery_w", "soc_pct", "counters")
 
 
+class NotCounted(Exception):
+    """A gateway's readings cannot be counted anew."""
+
+    def __init__(self, gateway_id: int) -> None:
+        super().__init__(f"gateway {gateway_id}")
+        self.gateway_id = gateway_id
+
+
 def recount_one(*, pace: Pace, defaults: Defaults) -> bool:
     """Count one waiting gateway anew; return whether there was one.
 
     The one that waits longest comes first. It is locked, as by whoever settles its answers.
+
+    Raises:
+        NotCounted: Its readings cannot be counted; nothing was written.
     """
     waiting = (
         select(PollState.gateway_id)
@@ -56,8 +67,18 @@ def recount_one(*, pace: Pace, defaults: Defaults) -> bool:
     )
     if gateway_id is None:
         return False
-    _recount(gateway_id, pace, defaults)
+    try:
+        _recount(gateway_id, pace, defaults)
+    except Exception as error:
+        raise NotCounted(gateway_id) from error
     return True
+
+
+def give_up(gateway_id: int) -> None:
+    """Leave a gateway's totals as they are, whatever came late."""
+    count_changed(
+        update(PollState).where(PollState.gateway_id == gateway_id).values(recount_from=None)
+    )
 
 
 def _recount(gateway_id: int, pace: Pace, defaults: Defaults) -> None:

@@ -39,13 +39,24 @@ def watch() -> None:
         return
     desk = Desk(now, settings.site_zone, poller.back_at, settings.operator_alarm_mail)
     ends = monotonic() + RUN_S
-    find_lost(now, poller, ends)
-    follow_incidents(desk, ends)
-    # digests of what waited come before what is due now
-    for round_ in (alarm_mails.hourly, alarm_mails.daily):
-        with transaction():
-            round_(desk)
-    _until_done(lambda: alarm_mails.step(desk), ends)
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: find_lost(now, poller, ends),
+        lambda: follow_incidents(desk, ends),
+        # digests of what waited come before what is due now
+        lambda: _commit(lambda: alarm_mails.hourly(desk)),
+        lambda: _commit(lambda: alarm_mails.daily(desk)),
+        lambda: _until_done(lambda: alarm_mails.step(desk), ends),
+    )
+    failed = False
+    for part in parts:
+        try:
+            part()
+        except Exception:
+            # what one part meets must not keep the others from being told
+            log.exception("watch_failed")
+            failed = True
+    if failed:
+        raise RuntimeError("a part of watching failed; the log has it")
 
 
 def find_lost(now: datetime, poller: Poller, ends: float) -> None:
@@ -83,6 +94,11 @@ def follow_incidents(desk: Desk, ends: float) -> None:
                 log.info("incident_ended", incident=incident.id)
     for incident_id in incidents.list_ended_since(desk.now - timedelta(days=1)):
         _until_done(partial(incidents.let_go, incident_id, desk.now), ends)
+
+
+def _commit(step: Callable[[], object]) -> None:
+    with transaction():
+        step()
 
 
 def _until_done(step: Callable[[], int], ends: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import structlog
 from flask import current_app
 
 from .. import clock
@@ -10,6 +11,8 @@ from ..domain import recounts, retention
 from ..transaction import transaction
 from .context import in_app
 from .poll import defaults, pace
+
+log = structlog.get_logger()
 
 # gateways counted anew in one go; the next go is a minute later
 RECOUNTS = 200
@@ -23,9 +26,15 @@ def recount_late() -> None:
     """
     settings: Settings = current_app.extensions["settings"]
     for _ in range(RECOUNTS):
-        with transaction():
-            if not recounts.recount_one(pace=pace(settings), defaults=defaults(settings)):
-                return
+        try:
+            with transaction():
+                if not recounts.recount_one(pace=pace(settings), defaults=defaults(settings)):
+                    return
+        except recounts.NotCounted as failed:
+            # whatever it was, it must not keep all others from being counted
+            log.exception("recount_failed", gateway_id=failed.gateway_id)
+            with transaction():
+                recounts.give_up(failed.gateway_id)
 
 
 @in_app

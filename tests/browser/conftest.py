@@ -25,7 +25,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
+from app import clock
+from app.domain import provisioning
 from app.transaction import transaction
+from demo.homes import as_row
 from tests.conftest import test_settings
 from tests.ports import free_port
 from tests.sharing import locked, shared_folder
@@ -68,17 +71,21 @@ class Demo:
     url: str
     data_dir: Path
 
-    def take_sample(self, *, within_s: float = 20) -> dict[str, str]:
-        """Return an unregistered gateway, ID and password, that no other journey takes."""
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            for sample in json.loads((self.data_dir / "demo" / "samples.json").read_text()):
-                with suppress(FileExistsError):
-                    (self.data_dir / f"taken-{sample['id']}").touch(exist_ok=False)
-                    found: dict[str, str] = sample
-                    return found
-            time.sleep(0.2)
-        raise AssertionError("the demo has no unregistered gateway left")
+    def take_sample(self) -> dict[str, str]:
+        """Import a home that no other journey takes; return its gateway's ID and password.
+
+        The demo's own three samples would not do: a journey may take one and never register it.
+        """
+        homes = json.loads((self.data_dir / "demo" / "homes.json").read_text())["households"]
+        # the demo takes its samples from the front
+        for home in reversed(homes):
+            with suppress(FileExistsError):
+                (self.data_dir / f"taken-{home['id']}").touch(exist_ok=False)
+                with self.inside():
+                    [sample] = provisioning.provision([as_row(home)], now=clock.now())
+                    found = {"id": sample.gateway.public_id, "password": sample.password}
+                return found
+        raise AssertionError("the demo has no home left")
 
     @contextmanager
     def inside(self) -> Iterator[None]:

@@ -270,6 +270,41 @@ def test_counting_anew_twice_changes_nothing(app: Flask) -> None:
     assert everything(app) == once
 
 
+def test_one_gateway_that_cannot_be_counted_keeps_no_other_from_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = add_home(app)[0], add_home(app)[0]
+    for minute in (0, 60, 30):
+        settle(app, [sunny(bad, minute), sunny(good, minute, 2000 if minute == 30 else None)])
+    replay = recounts._replay
+
+    def fail(gateway_id: int, *args: Any) -> dict[str, Any]:
+        if gateway_id == bad:
+            raise ZeroDivisionError
+        return replay(gateway_id, *args)
+
+    monkeypatch.setattr(recounts, "_replay", fail)
+    with app.app_context():
+        recount_late()
+        waiting = db.session.scalars(select(PollState.recount_from)).all()
+        assert waiting == [None, None]
+    assert wh_by_half_hour(app, good, 2, TODAY)[0] == 2000
+
+
+def test_an_answer_that_cannot_be_counted_is_a_bad_one_and_touches_no_other(app: Flask) -> None:
+    bad, good = add_home(app)[0], add_home(app)[0]
+    answers = [sunny(bad, 0), sunny(good, 0)]
+    answers[0].sample.counters["pv_wh"] = "rubbish"  # type: ignore[union-attr, assignment]
+    settle(app, answers)
+    with app.app_context():
+        outcomes = {
+            row.gateway_id: (row.last_outcome, row.failures)
+            for row in db.session.scalars(select(PollState))
+        }
+        assert outcomes == {bad: ("bad_answer", 1), good: ("ok", 0)}
+        assert db.session.scalars(select(Reading.gateway_id)).all() == [good]
+
+
 # ---- how long it is kept --------------------------------------------------------------------
 
 

@@ -231,6 +231,14 @@ def test_a_packed_day_gives_back_what_was_rounded_into_it(made: tuple[str, date,
     }
 
 
+def test_energy_that_no_building_has_is_unknown_when_it_is_written() -> None:
+    start = half_hours.starts(NOON.date(), TOKYO)[0]
+    one = HalfHour(start, 3, 50, {"pv_wh": Energy(1e12, 900, 0, 1), "load_wh": Energy(5, 9, 0, 1)})
+    packed = half_hours.pack({start: one}, NOON.date(), TOKYO)
+    found = half_hours.unpack(packed, NOON.date(), TOKYO, 3)
+    assert set(found[start].energy) == {"load_wh"}
+
+
 # ---- whatever comes -------------------------------------------------------------------------
 
 

@@ -236,6 +236,37 @@ def test_a_counter_of_pure_nonsense_is_given_up_for_power() -> None:
     assert {piece.method for piece in run(samples)} == {"power"}
 
 
+def test_a_counter_that_claims_to_step_by_megawatt_hours_does_not_get_them() -> None:
+    def claimed(minute: int) -> Sample:
+        wh = 1e9 * minute
+        return Sample(counters={"pv_wh": wh}, resolution_wh={"pv_wh": 1e9})
+
+    assert total((minute, claimed(minute)) for minute in range(60)) == 0
+
+
+def test_one_step_of_the_resolution_is_lent_once_and_not_with_every_sample() -> None:
+    # a tenth of a kWh every six seconds would be 60 kW
+    samples = [
+        (second / 60, Sample(counters={"pv_wh": wh}, resolution_wh={"pv_wh": 100.0}))
+        for second, wh in ((second, 100.0 * (second // 6)) for second in range(0, 3600, 6))
+    ]
+    assert total(samples) <= 6000 * MARGIN + 200
+
+
+def test_ratings_that_no_home_has_bound_nothing() -> None:
+    assert max(limits_w({"inverter_w": 1e12, "pv_w": 1e12}, 12_000).values()) <= 2e6
+
+
+def test_a_counter_that_jumps_all_day_is_told_of_once() -> None:
+    meters: Meters = {}
+    told = []
+    for minute in range(300):
+        wh = 100_000.0 * (minute // 2)
+        meters, _, rebased = advance(meters, at(minute), counted(wh), LIMITS, HOLD_S)
+        told += rebased
+    assert len(told) == 1
+
+
 def test_limits_follow_the_ratings_and_else_the_contract() -> None:
     stated = limits_w({"pv_w": None, "inverter_w": 5500, "battery_w": 3000}, 12_000)
     assert (stated["pv_wh"], stated["discharge_wh"], stated["import_wh"]) == (8500, 3000, 12_000)

@@ -1,9 +1,9 @@
 """Who may ask, how often, and what each answer says of that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import structlog
 from flask import Response, abort, g, request
@@ -11,12 +11,13 @@ from flask_limiter import RequestLimit
 from redis.exceptions import RedisError
 
 from ... import clock
-from ...domain import api_tokens, tokens
+from ...domain import api_tokens, people, tokens
 from ...domain.api_tokens import Bearer
 from ...domain.errors import NotFound
 from ...extensions import limiter, network_address
 from ...transaction import transaction
 from ..context import settings
+from ..dealers.looking import open_link_as
 from ..problems import problem
 from . import bp
 
@@ -73,6 +74,7 @@ def scoped(
                 told = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope}"'}
                 abort(problem(403, f'This token has not the scope "{scope}".', headers=told))
             try:
+                look(request.view_args or {}, now)
                 return view(*args, **kwargs)
             except NotFound:
                 # nothing of that name, or somebody else's: many of them are somebody trying doors
@@ -82,6 +84,19 @@ def scoped(
         return guarded
 
     return guard
+
+
+def look(asked: Mapping[str, Any], now: datetime) -> None:
+    """Write down that a dealer looked at a gateway: its owner sees that, however it was done.
+
+    Raises:
+        NotFound: The dealer does not look after it.
+    """
+    gateway_id = asked.get("gateway_id")
+    if gateway_id and g.bearer.account.role == "dealer":
+        if not people.is_gateway_id(gateway_id):
+            raise NotFound
+        open_link_as(g.bearer.account, gateway_id, now)
 
 
 def authenticate(now: datetime) -> Bearer:

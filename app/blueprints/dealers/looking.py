@@ -1,6 +1,7 @@
 """A receipt that a dealer's person looked at a system: its owner sees when that was last."""
 
 from datetime import datetime
+from typing import Any
 
 from flask_login import current_user
 
@@ -14,8 +15,17 @@ def open_link(gateway_id: str, now: datetime) -> linked.Link:
     Raises:
         NotFound: The dealer does not look after it.
     """
-    link = linked.get_open(current_user, gateway_id, now)
-    if not looks.is_noted(current_user, link, now):
+    return open_link_as(current_user, gateway_id, now)
+
+
+def open_link_as(actor: Any, gateway_id: str, now: datetime) -> linked.Link:
+    """Return the link by which the actor looks at a gateway, once written down today.
+
+    Raises:
+        NotFound: The actor's dealer does not look after it.
+    """
+    link = linked.get_open(actor, gateway_id, now)
+    if not looks.is_noted(actor, link, now):
         with transaction():
-            looks.note(current_user, link, now)
+            looks.note(actor, link, now)
     return link
