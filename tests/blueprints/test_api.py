@@ -10,7 +10,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from limits.storage import RedisStorage
-from sqlalchemy import insert, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
@@ -19,7 +19,15 @@ from app.domain import api_tokens, energy_totals
 from app.domain.energy_totals import Settled
 from app.domain.half_hours import BALANCE, COUNTER, HELD, Energy, HalfHour
 from app.extensions import db, limiter
-from app.models import Account, ApiToken, Gateway, Installation, Latest, MaintenanceLink
+from app.models import (
+    Account,
+    ApiToken,
+    DealerLook,
+    Gateway,
+    Installation,
+    Latest,
+    MaintenanceLink,
+)
 from app.transaction import transaction
 from tests.conftest import test_settings
 from tests.counting import counted
@@ -317,6 +325,9 @@ def test_a_strangers_gateway_is_not_found(api: Api, path: str) -> None:
 def test_a_dealer_reads_as_long_as_the_link_stands(app: Flask, api: Api) -> None:
     for path in PATHS:
         assert api.get(path, "dealer").status_code == 200
+    with app.app_context():
+        # its owner sees that the dealer looked, once a day
+        assert db.session.scalar(select(func.count()).select_from(DealerLook)) == 1
     with app.app_context(), transaction():
         db.session.execute(update(MaintenanceLink).values(ended_at=NOW, how_ended="unlinked"))
     assert api.get(PATHS[0], "dealer").get_json()["gateways"] == []

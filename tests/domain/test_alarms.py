@@ -73,6 +73,20 @@ def silence(world: World, id_: int, until: datetime) -> None:
 # ---- by polls -------------------------------------------------------------------------------
 
 
+def test_a_device_that_raises_and_clears_without_end_is_told_of_for_a_while(
+    world: World, home: int
+) -> None:
+    for poll in range(0, 1200, 4):
+        at = START + poll * MINUTE / 10
+        for second, codes in enumerate(((HOT, "b", "c"), (HOT, "b", "c"), (), ())):
+            world.answer([home], at + second * MINUTE / 10, *codes)
+    assert len(world.alarms()) <= alarms.RISES_A_DAY
+    # the next day it is heard again
+    world.answer([home], START + DAY + MINUTE, HOT)
+    world.answer([home], START + DAY + 2 * MINUTE, HOT)
+    assert world.alarms()[-1] == (0, HOT, True)
+
+
 def test_a_bit_raises_one_alarm_and_mails_owner_and_contact_at_once(
     world: World, home: int
 ) -> None:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from app.domain import api_tokens, closing
+from app.domain import api_tokens, closing, desk, passwords, tokens
 from app.domain.api_tokens import NoLifetime, NoName, NoScope, TooMany
 from app.domain.errors import NotFound
 from app.extensions import db
-from app.models import Account, ApiToken, AuditEntry, OutboxMail
+from app.models import Account, ApiToken, AuditEntry, OutboxMail, PasswordReset
 from app.transaction import transaction
 from tests.factories import (
     PASSWORD,
@@ -120,6 +120,26 @@ def test_a_locked_or_closed_account_ends_its_tokens_at_once(
     with app.app_context(), transaction():
         setattr(get(taro), column, NOW)
     assert not is_good(app, text)
+
+
+def test_a_password_set_by_mail_and_a_lock_by_the_desk_revoke_all_tokens(
+    app: Flask, taro: int
+) -> None:
+    for act in ("mail", "desk"):
+        _, text = make(app, taro)
+        with app.app_context(), transaction():
+            if act == "desk":
+                call = desk.Call(OperatorFactory(), "電話で", "192.0.2.1", NOW)
+                desk.lock(call, taro)
+                desk.unlock(call, taro)
+            else:
+                passwords.request_reset(get(taro).email, hours=2, now=NOW)
+                row = db.session.scalars(select(PasswordReset)).one()
+                signed = tokens.sign("secret", passwords.PURPOSE, row.id, row.url_nonce)
+                passwords.reset(
+                    "secret", signed, "Komorebi7", rule="manual", network_address="", now=NOW
+                )
+        assert not is_good(app, text), act
 
 
 def test_dealers_people_may_have_tokens_and_operators_none(app: Flask) -> None:
