@@ -36,15 +36,11 @@ Step = Callable[[], int]
 
 @in_app
 def clear_expired() -> None:
-    """Delete drafts after a day, and registrations 30 days after they expired or were superseded.
+    """Delete, in small steps, what has had its time.
 
-    With them go the addresses of installations that ended long ago, and what accounts that were
-    closed long ago held of a person; and sessions, requests for
-    passwords and counts of failures that are long over. At least once: a second run finds nothing
-    With them go the addresses of installations that ended long ago; and sessions, requests for
-    passwords and counts of failures that are long over; and the passwords of sheets that nobody
-    printed in time. At least once: a second run finds nothing
-    left to do.
+    Drafts and registrations that came to nothing; addresses and persons of what ended long ago;
+    sessions, requests and counts that say nothing any more; sealed passwords, files and notices
+    nobody fetched in time. At least once: a second run finds nothing left to do.
     """
     for step in _steps(current_app.extensions["settings"]):
         # each step deletes a few hundred rows in a transaction of its own
