@@ -297,7 +297,10 @@ def _tell(
         .on_conflict_do_nothing()
         .returning(AlarmNotice.id)
     ).first()
-    if new is None or waits or not _has_share(reader.to, desk):
+    if new is None or waits:
+        return
+    if not _has_share(reader.to, desk) and incident_id is None:
+        # an incident has a mail of its own, with its list: there are few, and none is left out
         return
     letter = LETTERS[kind][1 if reader.dealer_id else 0]
     key = f"alarm-notice-{new.id}"

@@ -20,8 +20,8 @@ FAULT = "fault"
 # alarms of the gateway itself, or of whatever the device does not tell apart
 GATEWAY = 0
 
-# a household is not called out of bed: solar power tells nothing at night, and most that are lost
-# come back by themselves
+# solar power tells nothing at night, and most that are lost then come back by themselves; what
+# stays away for twelve hours is told, day or night
 OWNER_DAYLIGHT_S = 2 * 3600.0
 OWNER_AT_LAST = timedelta(hours=12)
 REMIND_EVERY = timedelta(days=1)

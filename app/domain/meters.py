@@ -255,7 +255,7 @@ class _Step(NamedTuple):
                 # what power says of the time after it, the counter will say
                 spare = [part for part in before.get("spare", []) if part[1] <= seen_at]
                 if counted is None:
-                    self._emit_powered(spare)
+                    self._emit_powered(spare, filled=True)
                     # told once a day: a meter that does so all the time fills no log
                     if seen_at - before.get("told", float("-inf")) > TOLD_EVERY_S:
                         after["told"] = seen_at
@@ -304,7 +304,7 @@ class _Step(NamedTuple):
         moved = after["moved"]
         if step > self._bound(start, moved, self.moment):
             # it goes on from a jump faster than it may, all that it was lent being spent
-            self._emit_powered(told)
+            self._emit_powered(told, filled=True)
             step = 0.0
         else:
             self._emit_counted(start, self.moment, step, told)
@@ -343,7 +343,8 @@ class _Step(NamedTuple):
             spare.append((start, end, more, held))
         unsettled = after.setdefault("unsettled", self.moment)
         if self.moment - unsettled > GIVE_UP_S:
-            self._emit_powered(spare)
+            # a counter that talks nonsense was refused; one that is merely away was not
+            self._emit_powered(spare, filled="doubt" in after)
             for key in ("wh", "at", "moved", "doubt", "unsettled", "spare"):
                 after.pop(key, None)  # type: ignore[misc]
             if wh is not None:
@@ -354,9 +355,10 @@ class _Step(NamedTuple):
         if wh is not None:
             after["doubt"] = (self.moment, wh)
 
-    def _emit_powered(self, powered: Iterable[Stretch]) -> None:
+    def _emit_powered(self, powered: Iterable[Stretch], *, filled: bool = False) -> None:
         self.pieces.extend(
-            Piece(self.quantity, start, end, wh, "power", held) for start, end, wh, held in powered
+            Piece(self.quantity, start, end, wh, "power", held or filled)
+            for start, end, wh, held in powered
         )
 
     def _emit_counted(self, start: float, end: float, wh: float, told: Sequence[Stretch]) -> None:

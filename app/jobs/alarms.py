@@ -13,6 +13,7 @@ from ..config import Settings
 from ..domain import alarm_mails, alarms, incidents
 from ..domain.alarm_mails import Desk
 from ..domain.alarms import AT_ONCE, Poller
+from ..domain.incident_rules import TOGETHER
 from ..transaction import transaction
 from .context import in_app
 
@@ -23,7 +24,7 @@ RUN_S = 60
 # what is about to be lost with the others tells of their cause as well
 NEARLY = timedelta(minutes=10)
 # by then all that are lost by one cause are known, and a dealer's mail lists them
-TELL_AFTER = timedelta(minutes=2)
+TELL_AFTER = 2 * TOGETHER + timedelta(minutes=1)
 
 
 @in_app

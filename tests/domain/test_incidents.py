@@ -308,7 +308,8 @@ def test_scattered_faults_of_one_moment_are_mailed_one_by_one(world: World) -> N
 def test_what_stays_away_after_an_incident_becomes_a_fault_of_its_own(world: World) -> None:
     crowd = Crowd(world, 100, 400, area="京都府")
     crowd.fail(crowd.lost)
-    world.run(START + 15 * MINUTE, START + 20 * MINUTE, MINUTE)
+    # a dealer is told once all that are lost by the same cause are known
+    world.run(START + 15 * MINUTE, START + 30 * MINUTE, MINUTE)
     back = START + 6 * HOUR
     for poll in (0, 1):
         crowd.answer(crowd.lost[2:], back + poll * MINUTE)

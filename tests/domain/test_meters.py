@@ -196,6 +196,8 @@ def test_a_jump_that_is_not_confirmed_is_dropped() -> None:
 def test_a_jump_that_is_confirmed_counts_nothing_and_its_interval_comes_from_power() -> None:
     pieces = run([(0, counted(1000, 3000)), (1, counted(9000, 3000)), (2, counted(9040, 3000))])
     assert [(piece.wh, piece.method) for piece in pieces] == [(50, "power"), (40, "counter")]
+    # a step was refused: what power says of it is filled in, not measured
+    assert [piece.filled for piece in pieces] == [True, False]
 
 
 def test_power_speaks_for_a_jump_only_up_to_the_jump() -> None:

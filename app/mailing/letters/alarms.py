@@ -296,6 +296,9 @@ def _item(notice: AlarmNotice, desk: Desk) -> Iterable[dict[str, Any]]:
         words = _to_dealer(notice, desk) if notice.dealer_id else _to_owner(notice, desk)
         if notice.dealer_id is None and words["alarm"].muted_at:
             return
+        care = db.session.get(AlarmCare, (notice.alarm_id, notice.dealer_id or 0))
+        if care is not None and care.muted_at:
+            return
         yield {"notice": notice, **words}
     except Gone:
         return
