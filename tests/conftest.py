@@ -33,18 +33,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Those rules have tests on both, as do pages marked `both_databases`; `make test-deep` asks
     everything on both.
     """
-    if PROFILE == "many":
-        return
-    pages = Path(__file__).parent / "blueprints"
-    left = [
-        item
-        for item in items
-        if pages in item.path.parents
-        and item.get_closest_marker("postgresql")
-        and not item.get_closest_marker("both_databases")
-    ]
+    if PROFILE != "many":
+        leave(config, items, [item for item in items if is_page_on_postgresql(item)])
+    elif os.environ.get("BEYOND_TEST"):
+        # .ci/run has just run `make test`: what would be the same again is left out
+        leave(config, items, [item for item in items if not goes_beyond_test(item)])
+
+
+def leave(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
+    """Deselect some of the tests."""
     config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
+
+
+def is_page_on_postgresql(item: pytest.Item) -> bool:
+    """Tell whether it is a page asked on PostgreSQL, where nothing but its rules could differ."""
+    pages = Path(__file__).parent / "blueprints"
+    return (
+        pages in item.path.parents
+        and item.get_closest_marker("postgresql") is not None
+        and not item.get_closest_marker("both_databases")
+    )
+
+
+def goes_beyond_test(item: pytest.Item) -> bool:
+    """Tell whether `make test-deep` does more with a test than `make test` has done."""
+    is_random = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    has_more = any(item.get_closest_marker(name) for name in ("drill", "grows"))
+    return is_random or has_more or is_page_on_postgresql(item)
 
 
 def pytest_collection_finish() -> None:

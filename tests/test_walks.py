@@ -838,6 +838,7 @@ def _owns(account: Account, public_id: str) -> bool:
     return True
 
 
+@pytest.mark.grows
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_walk_leads_to_what_is_forbidden(town: Town, part: int) -> None:
     run_state_machine_as_test(

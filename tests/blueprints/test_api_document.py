@@ -17,6 +17,8 @@ from app.extensions import limiter
 from app.transaction import transaction
 from tests.factories import ApiTokenFactory, CustomerFactory, GatewayFactory, InstallationFactory
 
+pytestmark = pytest.mark.grows
+
 HOME = "HDM7Q2KX94TP"
 TOKEN = f"hdm_{'t' * 43}"
 

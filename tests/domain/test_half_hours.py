@@ -383,6 +383,7 @@ def lived() -> tuple[dict[str, float], list[tuple[datetime, Sample]]]:
     return {name: home.energy[name] - begins[name] for name in begins}, samples
 
 
+@pytest.mark.grows
 @pytest.mark.parametrize("has_load_counter", [True, False])
 def test_a_month_with_gaps_resets_and_coarse_counters_is_within_half_a_percent(
     has_load_counter: bool,
