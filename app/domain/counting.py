@@ -106,10 +106,13 @@ def begins_day(before: datetime | None, at: datetime, zone: str) -> bool:
     return before is None or day_of(before, zone)[0] != day_of(at, zone)[0]
 
 
-def sample_of(reading: RowMapping, meters: Meters) -> Sample:
-    """Return the sample a reading was made of; the meters know how their counters step and wrap."""
+def sample_of(reading: RowMapping, newest: Meters) -> Sample:
+    """Return the sample a reading was made of.
+
+    Readings are kept without how their counters step and wrap: the `newest` meters know.
+    """
     counters = reading["counters"]
-    scales = {name: meters.get(name, {}) for name in QUANTITIES if name in counters}
+    scales = {name: newest.get(name, {}) for name in QUANTITIES if name in counters}
     return Sample(
         pv_w=reading["pv_w"],
         load_w=reading["load_w"],

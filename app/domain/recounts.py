@@ -85,6 +85,7 @@ def _recount(gateway_id: int, pace: Pace, defaults: Defaults) -> None:
     state = db.session.execute(
         select(
             PollState.recount_from,
+            PollState.meters,
             Gateway.ratings,
             Installation.id.label("installation_id"),
             Installation.zone,
@@ -152,7 +153,7 @@ def _replay(
                     "half_hours": [one.to_json() for one in standing.half_hours],
                 }
             )
-        sample = counting.sample_of(reading, standing.meters)
+        sample = counting.sample_of(reading, state.meters)
         counted = counting.count(standing, at, sample, place)
         standing, before = counted.standing, at
         settled += counted.settled.half_hours

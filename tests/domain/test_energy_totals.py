@@ -203,6 +203,22 @@ def test_a_late_sample_fills_its_own_half_hour(app: Flask) -> None:
         assert db.session.get_one(Latest, gateway_id).pv_today_wh == pytest.approx(3000)
 
 
+def test_counting_anew_knows_how_coarse_a_counter_is(app: Flask) -> None:
+    gateway_id, installation_id = add_home(app)
+
+    def coarse(minute: float, kwh: float) -> Answer:
+        # a step is more than a minute may bring: only what the device says of it lets it pass
+        counters = {"pv_wh": 1000 * kwh}
+        sample = Sample(counters=counters, resolution_wh={"pv_wh": 5000.0})
+        return Answer(gateway_id, "ok", after(minute), sample)
+
+    for minute, kwh in ((0, 0), (1, 5), (60, 5), (61, 10), (30, 5)):
+        settle(app, [coarse(minute, kwh)])
+    with app.app_context():
+        recount_late()
+    assert sum(wh_by_half_hour(app, gateway_id, installation_id, TODAY)) == 10_000
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_samples_in_any_order_any_number_of_times_give_the_same_totals(
     app: Flask, seed: int
