@@ -3,7 +3,7 @@
 Moments are epoch seconds. `meters.py` makes pieces of samples; they never overlap for one quantity.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -65,26 +65,6 @@ def energy_between(pieces: Iterable[Piece], start: float, end: float) -> dict[st
         if min(piece.end, end) > max(piece.start, start):
             sums[piece.quantity] = sums.get(piece.quantity, 0.0) + piece.between(start, end)
     return sums
-
-
-BATTERY = ("charge_wh", "discharge_wh")
-
-
-def consumption(energy: Mapping[str, float | None], *, has_battery: bool) -> float | None:
-    """Return what was used: by its own counter, else as the balance of all others."""
-    if energy["load_wh"] is not None:
-        return energy["load_wh"]
-    terms = [
-        *((energy[name], 1) for name in ("pv_wh", "import_wh")),
-        (energy["export_wh"], -1),
-        *([(energy["discharge_wh"], 1), (energy["charge_wh"], -1)] if has_battery else []),
-    ]
-    balance = 0.0
-    for wh, sign in terms:
-        if wh is None:
-            return None
-        balance += sign * wh
-    return max(balance, 0.0)
 
 
 def day_of(at: datetime, zone: str) -> tuple[date, float]:

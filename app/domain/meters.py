@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from ..profiles.base import QUANTITIES, Sample
-from .energy import BATTERY, Piece, Stretch
+from .energy import Piece, Stretch
 
 Meters = dict[str, Any]
 
@@ -129,7 +129,10 @@ def advance(
         after[quantity] = step.take(before, w, wh)
     if "at" in meters and "wh" not in after.get("load_wh", {}):
         has_battery = sample.battery_w is not None or "wh" in after.get("charge_wh", {})
-        others = [*("pv_wh", "import_wh", "export_wh"), *(BATTERY if has_battery else ())]
+        others = [
+            *("pv_wh", "import_wh", "export_wh"),
+            *(("charge_wh", "discharge_wh") if has_battery else ()),
+        ]
         _follow_balance(meters, after, pieces, others, limit_w=limits["load_wh"], hold_s=hold_s)
     return Advanced(after, pieces, rebased)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date
 
 import pytest
 import time_machine
@@ -12,10 +12,11 @@ from sqlalchemy import select, update
 
 from app.domain import activation, tokens
 from app.extensions import db
-from app.models import Account, Installation, Reading, Registration, Transfer
+from app.models import Account, Installation, Registration, Transfer
 from app.transaction import transaction
 from tests.domain.test_transfers import NOW
 from tests.factories import DealerPersonFactory, OperatorFactory, TermsVersionFactory
+from tests.histories import without, write_history
 from tests.registering import ADDRESS, FILLED, agree, hidden, press
 from tests.signing_in import sign_in
 from tests.transferring import BUYER, GATEWAY_ID, SELLER, Sale, for_sale, issue
@@ -99,15 +100,18 @@ def test_the_summary_tells_what_is_known_and_what_is_not(
     app: Flask, sale: Sale, seller: FlaskClient, buyer: FlaskClient
 ) -> None:
     with app.app_context(), transaction():
-        for days, wh in ((9, 1_000_000), (1, 1_123_450)):
-            at = NOW - timedelta(days=days)
-            counters = {"pv_wh": wh, "load_wh": None}
-            db.session.add(Reading(gateway_id=sale.gateway_id, taken_at=at, counters=counters))
+        home = db.session.get_one(Installation, sale.installation_id)
+        write_history(
+            home,
+            date(2026, 11, 10),
+            date(2026, 11, 19),
+            change=lambda _place, one: without(one, "load_wh"),
+        )
     confirmed = to_confirmation(buyer, code_on(seller))
     buyer.post("/gateways/add/confirm", data=confirmed)
     for page in ("/gateways/add/done", f"/gateways/{GATEWAY_ID}"):
         text = buyer.get(page).text
-        assert re.search(r"2026/11 <small>（一部の日）</small></th>\s*<td>123.5<", text)
+        assert re.search(r"2026/11 <small>（一部の日）</small></th>\s*<td>120.0</td>\s*<td>—<", text)
         assert re.search(r"2026/10</th>\s*<td>—</td>\s*<td>—<", text)
 
 
