@@ -111,7 +111,9 @@ def test_the_summary_tells_what_is_known_and_what_is_not(
     buyer.post("/gateways/add/confirm", data=confirmed)
     for page in ("/gateways/add/done", f"/gateways/{GATEWAY_ID}"):
         text = buyer.get(page).text
-        assert re.search(r"2026/11 <small>（一部の日）</small></th>\s*<td>120.0</td>\s*<td>—<", text)
+        assert re.search(
+            r"2026/11 <small>（一部の日）</small></th>\s*<td>120.0</td>\s*<td>—<", text
+        )
         assert re.search(r"2026/10</th>\s*<td>—</td>\s*<td>—<", text)
 
 

@@ -13,76 +13,39 @@ from app.domain import (
     passwords,
     provisional,
     terms,
-    tokens,
 )
-from app.domain.dealer_invitations import Invited
 from app.domain.provisional import Standing
 from app.extensions import db
-from app.models import Account, Consent, Dealer, DealerInvitation, OutboxMail
+from app.models import Account, Consent, Dealer, DealerInvitation
 from app.transaction import transaction
 from tests.factories import (
-    LONG_AGO,
     CustomerFactory,
-    DealerFactory,
     DealerInvitationFactory,
-    DealerPersonFactory,
-    TermsVersionFactory,
+)
+from tests.inviting import (
+    NOW,
+    WHO,
+    account,
+    add_dealer,
+    invite,
+    latest,
+    mails,
+    person,
+    standing,
 )
 from tests.racing import race
-
-NOW = LONG_AGO + timedelta(days=1)
-
-SECRET = "a secret for tests"
-
-
-WHO = Invited("鈴木", "一郎", "スズキ", "イチロウ", "ichiro@example.org")
 
 
 @pytest.fixture
 def dealer_id(app: Flask) -> int:
-    with app.app_context(), transaction():
-        TermsVersionFactory(kind="dealer")
-        return int(DealerFactory(dealer_no=4001).id)
-
-
-def person(dealer_id: int, **changes: Any) -> int:
-    with transaction():
-        dealer = db.session.get(Dealer, dealer_id)
-        return int(DealerPersonFactory(dealer=dealer, **changes).id)
+    with app.app_context():
+        return add_dealer()
 
 
 @pytest.fixture
 def admin_id(app: Flask, dealer_id: int) -> int:
     with app.app_context():
         return person(dealer_id, email="hanako@example.org", is_dealer_admin=True)
-
-
-def account(account_id: int) -> Account:
-    return db.session.get_one(Account, account_id)
-
-
-def invite(actor_id: int, who: Invited = WHO) -> None:
-    with transaction():
-        dealer_invitations.invite(
-            account(actor_id),
-            who,
-            language="ja",
-            network_address="192.0.2.1",
-            now=NOW,
-            url_days=7,
-        )
-
-
-def latest() -> DealerInvitation:
-    newest_first = select(DealerInvitation).order_by(DealerInvitation.id.desc())
-    found = db.session.scalars(newest_first).first()
-    assert found
-    return found
-
-
-def standing(invitation: DealerInvitation, now: Any = NOW) -> Standing:
-    signed = tokens.sign(SECRET, "dealer-invitation", invitation.id, invitation.url_nonce)
-    return dealer_invitations.load(SECRET, signed, now).standing
 
 
 def complete(invitation_id: int, **changes: Any) -> int:
@@ -100,10 +63,6 @@ def complete(invitation_id: int, **changes: Any) -> int:
         }
         invitation = db.session.get_one(DealerInvitation, invitation_id)
         return dealer_invitations.complete(invitation, **{**given, **changes}).id
-
-
-def mails() -> list[str]:
-    return list(db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)))
 
 
 def test_who_is_invited_becomes_a_person_of_the_dealer(app: Flask, admin_id: int) -> None:

@@ -1,8 +1,6 @@
 """A dealer's people: made administrators and removed by administrators only; its own data."""
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,80 +10,42 @@ from app.domain import (
     dealer_invitations,
     dealer_people,
     dealers,
-    tokens,
 )
-from app.domain.dealer_invitations import Invited
 from app.domain.dealer_people import Oneself
 from app.domain.dealers import AddressNotProved, DealerDetails
 from app.domain.errors import NotFound
 from app.domain.provisional import Standing
 from app.extensions import db
-from app.models import Account, AuditEntry, Dealer, DealerInvitation, OutboxMail
+from app.models import AuditEntry, Dealer, OutboxMail
 from app.transaction import transaction
 from tests.factories import (
-    LONG_AGO,
     CustomerFactory,
-    DealerFactory,
     DealerPersonFactory,
     MaintenanceContactFactory,
     OperatorFactory,
-    TermsVersionFactory,
+)
+from tests.inviting import (
+    NOW,
+    account,
+    add_dealer,
+    invite,
+    latest,
+    person,
+    standing,
 )
 from tests.racing import race
-
-NOW = LONG_AGO + timedelta(days=1)
-
-SECRET = "a secret for tests"
-
-
-WHO = Invited("鈴木", "一郎", "スズキ", "イチロウ", "ichiro@example.org")
 
 
 @pytest.fixture
 def dealer_id(app: Flask) -> int:
-    with app.app_context(), transaction():
-        TermsVersionFactory(kind="dealer")
-        return int(DealerFactory(dealer_no=4001).id)
-
-
-def person(dealer_id: int, **changes: Any) -> int:
-    with transaction():
-        dealer = db.session.get(Dealer, dealer_id)
-        return int(DealerPersonFactory(dealer=dealer, **changes).id)
+    with app.app_context():
+        return add_dealer()
 
 
 @pytest.fixture
 def admin_id(app: Flask, dealer_id: int) -> int:
     with app.app_context():
         return person(dealer_id, email="hanako@example.org", is_dealer_admin=True)
-
-
-def account(account_id: int) -> Account:
-    return db.session.get_one(Account, account_id)
-
-
-def invite(actor_id: int, who: Invited = WHO) -> None:
-    with transaction():
-        dealer_invitations.invite(
-            account(actor_id),
-            who,
-            language="ja",
-            network_address="192.0.2.1",
-            now=NOW,
-            url_days=7,
-        )
-
-
-def latest() -> DealerInvitation:
-    newest_first = select(DealerInvitation).order_by(DealerInvitation.id.desc())
-    found = db.session.scalars(newest_first).first()
-    assert found
-    return found
-
-
-def standing(invitation: DealerInvitation, now: Any = NOW) -> Standing:
-    signed = tokens.sign(SECRET, "dealer-invitation", invitation.id, invitation.url_nonce)
-    return dealer_invitations.load(SECRET, signed, now).standing
 
 
 def remove(actor_id: int, account_id: int) -> None:
@@ -98,10 +58,6 @@ def let_administer(actor_id: int, account_id: int, allowed: bool) -> None:
         dealer_people.let_administer(
             account(actor_id), account_id, allowed, network_address="", now=NOW
         )
-
-
-def mails() -> list[str]:
-    return list(db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)))
 
 
 def test_only_administrators_invite_remove_and_promote(
