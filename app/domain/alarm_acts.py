@@ -1,13 +1,14 @@
 """What people do about alarms: see them, write about them, want no mail for them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import Account, Alarm, AlarmCare, AlarmComment, Incident
+from ..models import Account, Alarm, AlarmCare, AlarmComment, Incident, Installation
 from . import alarm_lists, audit, dealers, gateways
+from .clearing import delete_some
 from .errors import NotFound, Rejected
 from .inserts import insert
 from .writes import count_changed
@@ -167,3 +168,13 @@ def _record(
         network_address=network_address,
         now=now,
     )
+
+
+def clear_comments(now: datetime, *, keep_days: int) -> int:
+    """Delete some comments on systems whose owner left long ago: people write about people."""
+    left = exists().where(
+        Alarm.id == AlarmComment.alarm_id,
+        Installation.id == Alarm.installation_id,
+        Installation.closed_at < now - timedelta(days=keep_days),
+    )
+    return delete_some(AlarmComment, left)

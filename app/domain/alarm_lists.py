@@ -24,7 +24,6 @@ from . import dealers, gateways, incidents, keyset, normalise, paging
 from .alarm_rules import LOST
 from .errors import NotFound
 from .keyset import Key, Slice
-from .open_links import is_open
 from .paging import Page
 
 __all__ = ["Words", "words_of"]
@@ -184,7 +183,7 @@ def _of_dealer(
         .outerjoin(Incident, Incident.id == Alarm.incident_id)
         .where(
             MaintenanceLink.dealer_id == dealer_id,
-            is_open(now),
+            MaintenanceLink.is_open(now),
             Installation.closed_at.is_(None),
             *which,
         )
@@ -242,7 +241,7 @@ def get_of_dealer(actor: Account, alarm_id: int, now: datetime) -> Alarm:
         .where(
             Alarm.id == alarm_id,
             MaintenanceLink.dealer_id == dealer.id,
-            is_open(now),
+            MaintenanceLink.is_open(now),
             Installation.closed_at.is_(None),
         )
     )

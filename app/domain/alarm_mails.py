@@ -5,18 +5,12 @@ an hourly digest: nothing is dropped. Whether it still holds is asked when the m
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
-    and_,
     case,
     delete,
     exists,
@@ -24,39 +18,28 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from ..extensions import UtcDateTime, db
 from ..models import (
     Account,
     Alarm,
     AlarmCare,
-    AlarmComment,
     AlarmNotice,
     AlarmQuota,
-    AlarmRound,
-    Dealer,
     Incident,
     Installation,
-    MaintenanceContact,
-    MaintenanceLink,
 )
-from . import alarm_rules, daylight, mail
+from . import alarm_readers, alarm_rules, daylight, mail
+from .alarm_readers import Desk, Reader
 from .alarm_rules import CLEARED, LOST, RAISED, REMINDER, Facts
 from .clearing import delete_some
 from .energy import day_of
 from .inserts import insert
-from .open_links import is_open
 
 # alarms that one step looks at
 AT_ONCE = 200
 # alarm mails a day to one address; what comes after waits for the hourly digest
 MAILS_A_DAY = 20
-# 8:00 at the site
-DIGEST_HOUR = 8
-# by then everybody was told: a digest of 8:00 that was late by so much is not sent the same day
-DIGEST_LATEST_HOUR = 20
-
 BEGAN, ENDED = "began", "ended"
 # the letter of each kind: to an owner, to a dealer's contact
 LETTERS = {
@@ -66,28 +49,6 @@ LETTERS = {
     BEGAN: ("incident_began_operator", "incident_began"),
     ENDED: ("", "incident_ended"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What mails need besides their rows."""
-
-    now: datetime
-    #: the zone by whose days mails are counted
-    zone: str
-    #: the end of the service's own last outage
-    back_at: datetime | None = None
-    #: the operator's address for incidents, if there is one
-    operator_mail: str = ""
-
-
-class Reader(NamedTuple):
-    """An address to mail, its language, and whose contact it is (None: the owner)."""
-
-    to: str
-    language: str
-    dealer_id: int | None = None
-    account_id: int | None = None
 
 
 def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
@@ -122,7 +83,7 @@ def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
     if not rows:
         return 0
     dark = _lost_among([row.gateway_id for row in rows])
-    dealers = dealers_of([row.installation_id for row in rows], desk.now)
+    dealers = alarm_readers.dealers_of([row.installation_id for row in rows], desk.now)
     deaf = _deaf_to([row.id for row in rows])
     told = _told([row.id for row in rows if row.cleared_at])
     for row in rows:
@@ -147,7 +108,7 @@ def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
             if due.owner:
                 at = int(row.reminders + 1) if due.owner == REMINDER else 0
                 owner = Reader(row.email, row.language, account_id=row.account_id)
-                _tell(due.owner, owner, desk, alarm_id=row.id, nth=at)
+                tell(due.owner, owner, desk, alarm_id=row.id, nth=at)
                 changed = (
                     {"reminders": row.reminders + 1}
                     if due.owner == REMINDER
@@ -157,7 +118,7 @@ def step(desk: Desk, *, limit: int = AT_ONCE) -> int:
             if due.dealers:
                 for reader in dealers[row.installation_id]:
                     if (row.id, reader.dealer_id) not in deaf:
-                        _tell(due.dealers, reader, desk, alarm_id=row.id)
+                        tell(due.dealers, reader, desk, alarm_id=row.id)
                 values["dealers_mailed_at"] = desk.now
         db.session.execute(
             update(Alarm)
@@ -198,52 +159,6 @@ def _deaf_to(alarm_ids: Sequence[int]) -> set[tuple[int, int]]:
     return {(row.alarm_id, row.dealer_id) for row in found}
 
 
-def dealers_of(installation_ids: Iterable[int], now: datetime) -> dict[int, list[Reader]]:
-    """Return whom to mail of each installation's faults: the contacts of its dealers."""
-    rows = _readers(
-        MaintenanceLink.installation_id.in_(list(installation_ids)),
-        is_open(now),
-        with_links=True,
-    )
-    found: dict[int, list[Reader]] = defaultdict(list)
-    for row in rows:
-        found[row.installation_id].append(_reader(row))
-    return found
-
-
-def _readers(*which: ColumnElement[bool], with_links: bool = False) -> Sequence[Row[Any]]:
-    """Return the confirmed contacts of dealers, and the dealers that have none."""
-    statement: Select[*tuple[Any, ...]] = (
-        select(
-            Dealer.id,
-            Dealer.email,
-            Dealer.language,
-            MaintenanceContact.id.label("contact_id"),
-            MaintenanceContact.email.label("contact_email"),
-            MaintenanceContact.language.label("contact_language"),
-        )
-        .outerjoin(
-            MaintenanceContact,
-            and_(
-                MaintenanceContact.dealer_id == Dealer.id,
-                MaintenanceContact.confirmed_at.is_not(None),
-            ),
-        )
-        .where(Dealer.closed_at.is_(None), *which)
-        .order_by(Dealer.id, MaintenanceContact.id)
-    )
-    if with_links:
-        statement = statement.add_columns(MaintenanceLink.installation_id).join(
-            MaintenanceLink, MaintenanceLink.dealer_id == Dealer.id
-        )
-    return db.session.execute(statement).all()
-
-
-def _reader(row: Row[Any]) -> Reader:
-    """Return whom a row of `_readers` names: a dealer without contacts reads its own mail."""
-    return Reader(row.contact_email or row.email, row.contact_language or row.language, row.id)
-
-
 # ---- notices --------------------------------------------------------------------------------
 
 
@@ -266,10 +181,10 @@ def _tell_cleared(rise: AlarmNotice, desk: Desk, account_id: int) -> None:
     owner_id = None if rise.dealer_id else account_id
     reader = Reader(rise.to, rise.language, rise.dealer_id, owner_id)
     # what is still to be told by a digest ends in that digest
-    _tell(CLEARED, reader, desk, alarm_id=rise.alarm_id, waits=rise.mail_key is None)
+    tell(CLEARED, reader, desk, alarm_id=rise.alarm_id, waits=rise.mail_key is None)
 
 
-def _tell(
+def tell(
     kind: str,
     reader: Reader,
     desk: Desk,
@@ -299,8 +214,9 @@ def _tell(
     ).first()
     if new is None or waits:
         return
-    if not _has_share(reader.to, desk) and incident_id is None:
-        # an incident has a mail of its own, with its list: there are few, and none is left out
+    has_share = _has_share(reader.to, desk)
+    # an incident has a mail of its own, with its list: there are few, and none is left out
+    if incident_id is None and not has_share:
         return
     letter = LETTERS[kind][1 if reader.dealer_id else 0]
     key = f"alarm-notice-{new.id}"
@@ -328,165 +244,6 @@ def _has_share(to: str, desk: Desk) -> bool:
         .returning(AlarmQuota.mails)
     ).scalar_one()
     return bool(counted <= MAILS_A_DAY)
-
-
-# ---- incidents ------------------------------------------------------------------------------
-
-
-def tell_operator(incident: Incident, desk: Desk) -> None:
-    """Mail the operator that an incident began, if there is an address for it. Once."""
-    if desk.operator_mail:
-        _tell(BEGAN, Reader(desk.operator_mail, "ja"), desk, incident_id=incident.id)
-
-
-def tell_began(incident: Incident, desk: Desk) -> None:
-    """Mail the contacts of all dealers that look after gateways of an incident. Each once."""
-    theirs = select(Alarm.installation_id).where(
-        Alarm.incident_id == incident.id, Alarm.cleared_at.is_(None)
-    )
-    dealers = select(MaintenanceLink.dealer_id).where(
-        is_open(desk.now), MaintenanceLink.installation_id.in_(theirs)
-    )
-    for row in _readers(Dealer.id.in_(dealers)):
-        _tell(BEGAN, _reader(row), desk, incident_id=incident.id)
-    db.session.execute(
-        update(Incident)
-        .where(Incident.id == incident.id)
-        .values(told_gateways=incident.gateways)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def tell_ended(incident: Incident, desk: Desk) -> None:
-    """Mail every dealer's contact who was told of an incident that it is over."""
-    told = select(AlarmNotice).where(
-        AlarmNotice.incident_id == incident.id,
-        AlarmNotice.kind == BEGAN,
-        AlarmNotice.dealer_id.is_not(None),
-    )
-    for one in list(db.session.scalars(told)):
-        reader = Reader(one.to, one.language, one.dealer_id)
-        waits = one.mail_key is None
-        _tell(ENDED, reader, desk, incident_id=incident.id, waits=waits)
-
-
-# ---- digests --------------------------------------------------------------------------------
-
-
-def hourly(desk: Desk) -> int:
-    """Queue a digest for each address with notices that wait, once an hour; return how many."""
-    slot = desk.now.replace(minute=0, second=0, microsecond=0)
-    if not _take_slot("hourly", slot):
-        return 0
-    waiting = db.session.execute(
-        select(AlarmNotice.to, AlarmNotice.language)
-        .where(AlarmNotice.mail_key.is_(None))
-        .order_by(AlarmNotice.to, AlarmNotice.id)
-    ).all()
-    languages = {row.to: row.language for row in waiting}
-    for to, language in languages.items():
-        key = f"alarm-hourly-{slot:%Y%m%d%H}-{_first_waiting(to)}"
-        db.session.execute(
-            update(AlarmNotice)
-            .where(AlarmNotice.mail_key.is_(None), AlarmNotice.to == to)
-            .values(mail_key=key)
-            .execution_options(synchronize_session=False)
-        )
-        mail.queue("alarm_hourly", to, key=key, language=language, now=desk.now)
-    return len(languages)
-
-
-def _first_waiting(to: str) -> int:
-    first = (
-        select(AlarmNotice.id)
-        .where(AlarmNotice.mail_key.is_(None), AlarmNotice.to == to)
-        .order_by(AlarmNotice.id)
-        .limit(1)
-    )
-    return db.session.execute(first).scalar_one()
-
-
-def daily(desk: Desk) -> int:
-    """Queue each dealer's digest of what stands, at 8:00 of the sites' zone; return how many."""
-    zones = db.session.scalars(
-        select(Installation.zone)
-        .join(Alarm, Alarm.installation_id == Installation.id)
-        .where(Alarm.cleared_at.is_(None))
-        .distinct()
-    ).all()
-    return sum(_daily_of(zone, desk) for zone in zones)
-
-
-def _daily_of(zone: str, desk: Desk) -> int:
-    local = desk.now.astimezone(ZoneInfo(zone or desk.zone))
-    if not DIGEST_HOUR <= local.hour < DIGEST_LATEST_HOUR:
-        return 0
-    slot = local.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
-    if not _take_slot(f"daily {zone}", slot):
-        return 0
-    standing = (
-        select(Alarm.installation_id, Alarm.id)
-        .join(Installation, Installation.id == Alarm.installation_id)
-        .where(
-            Installation.zone == zone,
-            Installation.closed_at.is_(None),
-            Alarm.cleared_at.is_(None),
-            Alarm.raised_at < slot,
-            # of an incident there is one mail, and one at its end
-            Alarm.incident_id.is_(None),
-        )
-        .subquery()
-    )
-    care = aliased(AlarmCare)
-    is_muted = exists().where(
-        care.alarm_id == standing.c.id,
-        care.dealer_id == MaintenanceLink.dealer_id,
-        care.muted_at.is_not(None),
-    )
-    dealers = (
-        select(MaintenanceLink.dealer_id)
-        .join(standing, standing.c.installation_id == MaintenanceLink.installation_id)
-        .where(is_open(desk.now), ~is_muted)
-    )
-    rows = _readers(Dealer.id.in_(dealers))
-    for row in rows:
-        reader = _reader(row)
-        mail.queue(
-            "alarm_daily",
-            reader.to,
-            key=f"alarm-daily-{slot:%Y%m%d}-{row.id}-{row.contact_id or 0}-{zone}",
-            language=reader.language,
-            now=desk.now,
-            dealer=row.id,
-            zone=zone,
-            until=int(slot.timestamp()),
-        )
-    return len(rows)
-
-
-def clear_comments(now: datetime, *, keep_days: int) -> int:
-    """Delete some comments on systems whose owner left long ago: people write about people."""
-    left = exists().where(
-        Alarm.id == AlarmComment.alarm_id,
-        Installation.id == Alarm.installation_id,
-        Installation.closed_at < now - timedelta(days=keep_days),
-    )
-    return delete_some(AlarmComment, left)
-
-
-def _take_slot(name: str, slot: datetime) -> bool:
-    """Take a slot of a periodic round; False if somebody took it, or a later one."""
-    taken = db.session.execute(
-        insert(AlarmRound)
-        .values(name=name, slot=slot)
-        .on_conflict_do_update(
-            index_elements=[AlarmRound.name],
-            set_={"slot": slot},
-            where=AlarmRound.slot < slot,
-        )
-        .returning(AlarmRound.name)
-    ).first()
-    return taken is not None
 
 
 def clear_old(now: datetime, *, keep_days: int) -> int:

@@ -21,7 +21,6 @@ from ..models import (
 )
 from . import people, sessions
 from .errors import NotFound
-from .open_links import is_open
 
 # of each kind on one page; the lists have the rest
 SHOWN_AT_MOST = 20
@@ -151,7 +150,7 @@ def get_dealer(actor: Account, dealer_id: int, now: datetime) -> DealerFile:
     looked_after = db.session.scalar(
         select(func.count())
         .select_from(MaintenanceLink)
-        .where(MaintenanceLink.dealer_id == dealer.id, is_open(now))
+        .where(MaintenanceLink.dealer_id == dealer.id, MaintenanceLink.is_open(now))
     )
     return DealerFile(dealer, list(people), _consents(*people), looked_after or 0)
 

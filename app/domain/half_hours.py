@@ -19,12 +19,11 @@ from zoneinfo import ZoneInfo
 
 from ..profiles.base import QUANTITIES
 from .energy import Piece, day_of
+from .spreading import place_in
 
 LENGTH_S = 1800
 # a finished half hour waits at most so long before it is written
 SPREAD_S = 1500.0
-# spreads gateways over that time: neighbours in number are far apart
-GOLDEN_RATIO = 0.6180339887498949
 # energy is kept in tenths of a Wh, in 32 bits
 TENTHS = 10
 MOST_WH = (2**31 - 1) // TENTHS
@@ -216,7 +215,7 @@ def split_ripe(
     half_hours: Iterable[HalfHour], settled_until: float, now: float, gateway_id: int, zone: str
 ) -> tuple[Open, Open]:
     """Return those to write, in which nothing more can settle, and those to keep open."""
-    wait = gateway_id * GOLDEN_RATIO % 1 * SPREAD_S
+    wait = place_in(SPREAD_S, gateway_id)
     ripe: Open = []
     kept: Open = []
     for one in half_hours:

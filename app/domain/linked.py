@@ -10,7 +10,6 @@ from ..extensions import db
 from ..models import Account, Dealer, Gateway, Installation, MaintenanceLink
 from . import gateways, normalise, people
 from .errors import NotFound
-from .open_links import is_open
 
 # blueprints know no tables, but name the types of what they are given
 Link = MaintenanceLink
@@ -35,7 +34,7 @@ def get_open(actor: Account, public_id: str, now: datetime) -> MaintenanceLink:
         .where(
             Gateway.public_id == public_id,
             MaintenanceLink.dealer_id == actor.dealer_id,
-            is_open(now),
+            MaintenanceLink.is_open(now),
             Installation.closed_at.is_(None),
             Dealer.closed_at.is_(None),
         )
@@ -70,7 +69,7 @@ def get_open_of_owner(
 
 def list_open(installation: Installation, now: datetime) -> list[MaintenanceLink]:
     """Return the dealers' open links of an installation, the longest standing first."""
-    return _of(installation, is_open(now), order=MaintenanceLink.began_at.asc())
+    return _of(installation, MaintenanceLink.is_open(now), order=MaintenanceLink.began_at.asc())
 
 
 def list_past(
@@ -79,7 +78,7 @@ def list_past(
     """Return the links that ended, the latest first; of one dealer, or of all."""
     of_dealer = [MaintenanceLink.dealer_id == dealer_id] if dealer_id else []
     began = MaintenanceLink.began_at.desc()
-    return _of(installation, ~is_open(now), *of_dealer, order=began)
+    return _of(installation, ~MaintenanceLink.is_open(now), *of_dealer, order=began)
 
 
 def among(links: Sequence[MaintenanceLink], words: str) -> list[MaintenanceLink]:
@@ -97,14 +96,14 @@ def count_open(installation_ids: Sequence[int], now: datetime) -> dict[int, int]
     """Return how many dealers look after each installation; none is left out."""
     rows = db.session.execute(
         select(MaintenanceLink.installation_id, func.count().label("number"))
-        .where(MaintenanceLink.installation_id.in_(installation_ids), is_open(now))
+        .where(MaintenanceLink.installation_id.in_(installation_ids), MaintenanceLink.is_open(now))
         .group_by(MaintenanceLink.installation_id)
     )
     return {row.installation_id: row.number for row in rows}
 
 
 def is_open_at(found: MaintenanceLink, now: datetime) -> bool:
-    """Tell of a link at hand what `open_links.is_open` asks of the database."""
+    """Tell of a link at hand what `MaintenanceLink.is_open` asks of the database."""
     return found.ended_at is None and (found.ends_at is None or found.ends_at > now)
 
 

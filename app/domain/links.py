@@ -13,7 +13,6 @@ from ..extensions import lazy_gettext as _
 from ..models import Account, Dealer, Installation, MaintenanceLink
 from . import audit, gateways, link_mails, linked, normalise
 from .errors import NotFound, Rejected
-from .open_links import is_open
 from .writes import count_changed
 
 # what limits count
@@ -197,7 +196,7 @@ def change(
         return
     changed = count_changed(
         update(MaintenanceLink)
-        .where(MaintenanceLink.id == found.id, is_open(now))
+        .where(MaintenanceLink.id == found.id, MaintenanceLink.is_open(now))
         .values(scope=mandate.scope, ends_at=ends_at)
     )
     if changed != 1:
@@ -300,7 +299,7 @@ def _end(how: str, *which: ColumnElement[bool], now: datetime) -> list[int]:
     return list(
         db.session.scalars(
             update(MaintenanceLink)
-            .where(is_open(now), *which)
+            .where(MaintenanceLink.is_open(now), *which)
             .values(ended_at=now, how_ended=how)
             .returning(MaintenanceLink.id)
             .execution_options(synchronize_session=False)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from ..profiles.base import QUANTITIES, Sample
+from . import balance
 from .energy import Piece, Stretch
 
 Meters = dict[str, Any]
@@ -128,61 +129,16 @@ def advance(
         )
         after[quantity] = step.take(before, w, wh)
     if "at" in meters and "wh" not in after.get("load_wh", {}):
-        has_battery = sample.battery_w is not None or "wh" in after.get("charge_wh", {})
-        others = [
-            *("pv_wh", "import_wh", "export_wh"),
-            *(("charge_wh", "discharge_wh") if has_battery else ()),
-        ]
-        _follow_balance(meters, after, pieces, others, limit_w=limits["load_wh"], hold_s=hold_s)
+        has_battery = sample.battery_w is not None
+        after["owed"] = balance.follow(
+            meters,
+            after,
+            pieces,
+            has_battery=has_battery,
+            most_w=limits["load_wh"] * MARGIN,
+            hold_s=hold_s,
+        )
     return Advanced(after, pieces, rebased)
-
-
-def _follow_balance(
-    before: Meters,
-    after: Meters,
-    pieces: list[Piece],
-    others: Sequence[str],
-    *,
-    limit_w: float,
-    hold_s: float,
-) -> None:
-    """Let consumption without a counter follow the balance of all other counters.
-
-    Power is sampled once a minute and knows nothing of a gap; the balance is exact in the long run,
-    but for one step of each counter. So power gives the shape, and what it owes by more than those
-    steps is made up for. What is owed is kept in Wh as "owed".
-    """
-    standing = [after[name] for name in others if "wh" in after.get(name, {})]
-    if len(standing) < len(others):
-        return
-    last, moment = before["at"], after["at"]
-    settled = dict.fromkeys(others, 0.0)
-    told, place = 0.0, None
-    for number, piece in enumerate(pieces):
-        if piece.quantity in settled:
-            settled[piece.quantity] += piece.wh
-        elif piece.quantity == "load_wh":
-            told, place = told + piece.wh, number
-    gave = settled["pv_wh"] + settled["import_wh"] + settled.get("discharge_wh", 0.0)
-    took = settled["export_wh"] + settled.get("charge_wh", 0.0)
-    is_gap = moment - last > hold_s
-    is_doubtful = any(meter["at"] < moment for meter in standing)
-    if is_gap and not is_doubtful:
-        told = max(0.0, gave - took)
-    owed = before.get("owed", 0.0) + gave - took - told
-    if is_doubtful or (place is None and not is_gap):
-        # what is in doubt may settle yet, and without power there is no shape to follow
-        after["owed"] = owed
-        return
-    start = last if is_gap or place is None else pieces[place].start
-    slack = sum(meter.get("res", 1.0) for meter in standing)
-    wanted = told + (owed - slack if owed > slack else min(0.0, owed + slack))
-    most = limit_w * (moment - start) / 3600 * MARGIN
-    wh = min(max(0.0, wanted), most)
-    after["owed"] = owed - (wh - told)
-    pieces[:] = [piece for piece in pieces if piece.quantity != "load_wh"]
-    method = "balance" if is_gap else "power"
-    pieces.append(Piece("load_wh", start, moment, wh, method, filled=is_gap))
 
 
 def _powers(sample: Sample) -> dict[str, float | None]:

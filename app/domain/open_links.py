@@ -1,4 +1,4 @@
-"""When a maintenance link is open. Every check asks this and nothing else."""
+"""Which installations dealers look after. When a link is open, `MaintenanceLink.is_open` says."""
 
 from datetime import datetime
 
@@ -6,10 +6,8 @@ from sqlalchemy import (
     ColumnElement,
     Exists,
     SQLColumnExpression,
-    and_,
     exists,
     literal_column,
-    or_,
 )
 
 from ..models import Account, Dealer, Installation, MaintenanceLink
@@ -17,15 +15,9 @@ from ..models import Account, Dealer, Installation, MaintenanceLink
 Moment = datetime | SQLColumnExpression[datetime]
 
 
-def is_open(now: Moment) -> ColumnElement[bool]:
-    """Return the condition: neither ended nor declined, and its last day is not over."""
-    ends_at = MaintenanceLink.ends_at
-    return and_(MaintenanceLink.ended_at.is_(None), or_(ends_at.is_(None), ends_at > now))
-
-
 def is_maintained(now: Moment) -> Exists:
     """Return the condition under which an installation has a dealer."""
-    return _link_of_installation(is_open(now))
+    return _link_of_installation(MaintenanceLink.is_open(now))
 
 
 def is_maintained_by(
@@ -37,7 +29,7 @@ def is_maintained_by(
     )
     return _link_of_installation(
         MaintenanceLink.dealer_id == dealer_id,
-        is_open(now),
+        MaintenanceLink.is_open(now),
         dealer_is_there.correlate(MaintenanceLink),
     )
 

@@ -15,9 +15,8 @@ from sqlalchemy import Row, case, or_, select, update
 from ..extensions import db
 from ..models import Gateway, PollState
 from . import heartbeats
+from .spreading import place_in
 
-# spreads gateways over the interval: neighbours in number are far apart in time
-GOLDEN_RATIO = 0.6180339887498949
 POLLER = heartbeats.POLLER
 
 
@@ -146,6 +145,6 @@ def next_poll_at(
         return now + timedelta(seconds=pace.watched_s)
     interval = pace.interval_s
     wait = min(interval * 2.0 ** min(max(failures - 1, 0), 32), pace.backoff_max_s)
-    place = gateway_id * GOLDEN_RATIO % 1 * interval
+    place = place_in(interval, gateway_id)
     earliest = now.timestamp() + max(wait, interval) - interval / 2
     return datetime.fromtimestamp(ceil((earliest - place) / interval) * interval + place, UTC)

@@ -14,7 +14,6 @@ from ..models.links import last_moment
 from . import dealers, gateways, live, normalise, paging
 from .errors import NotFound
 from .live import Live
-from .open_links import is_open
 from .paging import Page
 
 PER_PAGE = 20
@@ -158,7 +157,7 @@ def _system(row: Row[Any], now: datetime, zone: str) -> System:
 def _looked_after_by(dealer_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         MaintenanceLink.dealer_id == dealer_id,
-        is_open(now),
+        MaintenanceLink.is_open(now),
         Installation.closed_at.is_(None),
     )
 

@@ -10,8 +10,8 @@ from flask import current_app
 
 from .. import clock
 from ..config import Settings
-from ..domain import alarm_mails, alarms, incidents
-from ..domain.alarm_mails import Desk
+from ..domain import alarm_digests, alarm_mails, alarms, incident_mails, incidents
+from ..domain.alarm_readers import Desk
 from ..domain.alarms import AT_ONCE, Poller
 from ..domain.incident_rules import TOGETHER
 from ..transaction import transaction
@@ -44,8 +44,8 @@ def watch() -> None:
         lambda: find_lost(now, poller, ends),
         lambda: follow_incidents(desk, ends),
         # digests of what waited come before what is due now
-        lambda: _commit(lambda: alarm_mails.hourly(desk)),
-        lambda: _commit(lambda: alarm_mails.daily(desk)),
+        lambda: _commit(lambda: alarm_digests.hourly(desk)),
+        lambda: _commit(lambda: alarm_digests.daily(desk)),
         lambda: _until_done(lambda: alarm_mails.step(desk), ends),
     )
     failed = False
@@ -85,13 +85,13 @@ def follow_incidents(desk: Desk, ends: float) -> None:
     for incident in incidents.list_open():
         with transaction():
             incidents.count(incident)
-            alarm_mails.tell_operator(incident, desk)
+            incident_mails.tell_operator(incident, desk)
             is_settled = desk.now - incident.opened_at >= TELL_AFTER
             if is_settled and incident.gateways > incident.told_gateways:
-                alarm_mails.tell_began(incident, desk)
+                incident_mails.tell_began(incident, desk)
         with transaction():
             if incidents.end_if_over(incident, desk.now):
-                alarm_mails.tell_ended(incident, desk)
+                incident_mails.tell_ended(incident, desk)
                 log.info("incident_ended", incident=incident.id)
     for incident_id in incidents.list_ended_since(desk.now - timedelta(days=1)):
         _until_done(partial(incidents.let_go, incident_id, desk.now), ends)

@@ -8,6 +8,7 @@ from flask import current_app
 from .. import clock
 from ..config import Settings
 from ..domain import (
+    alarm_acts,
     alarm_mails,
     api_tokens,
     closing,
@@ -74,7 +75,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sealed_sheets.clear_old(now)
     yield lambda: imports.clear_old(now)
     yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
-    yield lambda: alarm_mails.clear_comments(now, keep_days=settings.erase_after_days)
+    yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
 
 

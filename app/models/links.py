@@ -2,7 +2,17 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SQLColumnExpression,
+    String,
+    and_,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
@@ -75,6 +85,11 @@ class MaintenanceLink(Model):
     gateway: Mapped[Gateway] = relationship()
     installation: Mapped[Installation] = relationship()
     dealer: Mapped[Dealer] = relationship()
+
+    @classmethod
+    def is_open(cls, now: datetime | SQLColumnExpression[datetime]) -> ColumnElement[bool]:
+        """Return the condition: neither ended nor declined, and its last day is not over."""
+        return and_(cls.ended_at.is_(None), or_(cls.ends_at.is_(None), cls.ends_at > now))
 
     @property
     def last_moment(self) -> datetime | None:

@@ -460,7 +460,7 @@ def test_old_notices_and_comments_are_cleared_but_not_what_still_stands(
     later = START + 40 * DAY
     with world.app.app_context(), transaction():
         assert alarm_mails.clear_old(later, keep_days=30) == 1
-        assert alarm_mails.clear_comments(later, keep_days=30) == 1
+        assert alarm_acts.clear_comments(later, keep_days=30) == 1
         assert alarm_mails.clear_old(later, keep_days=30) == 0
     with world.app.app_context():
         left = db.session.scalars(select(AlarmNotice)).all()

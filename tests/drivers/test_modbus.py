@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.drivers import modbus
+from app.drivers import lines, modbus
 from app.drivers.modbus import Endpoint, Outcome, Target, poll, poll_many
 from app.profiles.base import Layout
 
@@ -292,14 +292,14 @@ def test_each_hostile_gateway_ends_in_its_outcome_and_touches_no_other(known):
 
 
 def test_a_connection_that_comes_at_the_very_end_of_the_time_limit_is_given_up(monkeypatch):
-    connected = modbus._Line.callback_connected
+    connected = lines.Line.callback_connected
 
     def late(line):
         # the loop learns of the connection and of the end of the time limit at once
         time.sleep(1.2 * TIMEOUT_S)
         connected(line)
 
-    monkeypatch.setattr(modbus._Line, "callback_connected", late)
+    monkeypatch.setattr(lines.Line, "callback_connected", late)
 
     async def main():
         layout = await found_layout_of_another()
@@ -308,7 +308,7 @@ def test_a_connection_that_comes_at_the_very_end_of_the_time_limit_is_given_up(m
 
     async def found_layout_of_another():
         with monkeypatch.context() as patch:
-            patch.setattr(modbus._Line, "callback_connected", connected)
+            patch.setattr(lines.Line, "callback_connected", connected)
             return await found_layout()
 
     assert asyncio.run(main()).outcome is Outcome.TIMEOUT

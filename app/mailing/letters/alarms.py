@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from ...extensions import db
@@ -271,14 +271,10 @@ def _alarms() -> Select[Alarm]:
 
 def _looked_after(dealer_id: int, now: datetime) -> tuple[Any, ...]:
     """Return the conditions under which an installation is a dealer's to know of."""
-    is_open = and_(
-        MaintenanceLink.ended_at.is_(None),
-        or_(MaintenanceLink.ends_at.is_(None), MaintenanceLink.ends_at > now),
-    )
     link = exists().where(
         MaintenanceLink.installation_id == Installation.id,
         MaintenanceLink.dealer_id == dealer_id,
-        is_open,
+        MaintenanceLink.is_open(now),
     )
     return Installation.closed_at.is_(None), link
 
@@ -286,13 +282,6 @@ def _looked_after(dealer_id: int, now: datetime) -> tuple[Any, ...]:
 def _item(notice: AlarmNotice, desk: Desk) -> Iterable[dict[str, Any]]:
     """Yield what a digest says of a notice; nothing, where it is not the reader's business."""
     try:
-        if notice.incident_id:
-            if notice.dealer_id:
-                dealer = open_dealer(notice.dealer_id)
-                _is_reader(dealer, notice.to)
-                incident = find(Incident, notice.incident_id)
-                yield {"notice": notice, "incident": incident, "dealer": dealer}
-            return
         words = _to_dealer(notice, desk) if notice.dealer_id else _to_owner(notice, desk)
         if notice.dealer_id is None and words["alarm"].muted_at:
             return
