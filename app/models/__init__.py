@@ -8,6 +8,7 @@ from .campaigns import Campaign
 from .dealer_invitations import DealerInvitation
 from .dealers import Dealer, DealerRegistration
 from .device_credentials import DeviceCredential
+from .eco import EcoMembership
 from .email_changes import EmailChange
 from .energy import EnergyTotal, MeterCheckpoint
 from .factors import Passkey, PasskeyChallenge, RecoveryCode, TotpFactor
@@ -48,6 +49,7 @@ __all__ = [
     "DealerRegistration",
     "DeviceCredential",
     "DeviceSeat",
+    "EcoMembership",
     "EmailChange",
     "EnergyTotal",
     "FailureCount",
