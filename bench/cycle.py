@@ -39,6 +39,8 @@ from .postgres import postgresql
 SIZES = (1_000, 10_000, 100_000)
 WORKERS = 3
 CONCURRENCY = 500
+# longer than any round takes: who was asked is not due again while the others wait
+INTERVAL_S = 3600
 TICK_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -229,6 +231,8 @@ def worker_environment(folder: Path, url: str, queue: str) -> dict[str, str]:
         "DATABASE_URL": url,
         "REDIS_URL": queue,
         "POLL_CONCURRENCY": str(CONCURRENCY),
+        "POLL_INTERVAL_S": str(INTERVAL_S),
+        "POLL_BACKOFF_MAX_S": str(INTERVAL_S),
         "RATE_LIMIT": "1000000 per minute",
     }
 
