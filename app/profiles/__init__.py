@@ -9,6 +9,7 @@ from .solaredge import SolarEdge
 from .solax import SOLAX
 from .sungrow import SUNGROW
 from .sunspec import SunSpec
+from .sunspec_settings import SunSpecSettings
 from .table_settings import SettingsTable, TableSettings
 from .tables import Table, TableProfile
 from .victron import VICTRON
@@ -32,7 +33,8 @@ SETTINGS_TABLES: dict[str, SettingsTable] = {
 }
 
 _SETTABLE: dict[str, Settable] = {
-    name: TableSettings(settings) for name, settings in SETTINGS_TABLES.items()
+    **{name: TableSettings(settings) for name, settings in SETTINGS_TABLES.items()},
+    **{name: SunSpecSettings(name) for name in (SunSpec.name, Fronius.name)},
 }
 
 #: The names an import may give.
