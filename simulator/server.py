@@ -138,9 +138,11 @@ class Simulator:
         if dialect in TABLES:
             blocks = tables.simdata(home.config)
             return [SimDevice(unit, blocks, action=_Device(self, home, _by_table).answer)]
-        data = _registers(registers.BASE, registers.blank(home.config), settings.blank(home.config))
+        writable = settings.blank(home.config)
+        data = _registers(registers.BASE, registers.blank(home.config), writable)
         if dialect == "solaredge-storedge":
             data += tables.battery_data(home.config)
+            data += map(tables.writable, writable)
         devices = [SimDevice(unit, data, action=_Device(self, home, _by_chain).answer)]
         if dialect == "fronius-gen24" and "meter" not in home.config.without:
             meter = _registers(registers.BASE, registers.blank(home.config, "meter"))

@@ -127,6 +127,107 @@ class _SunSpec:
         return value
 
 
+class _Sungrow:
+    """13049 is the mode; while it is 2 (forced), 13050 says what is done."""
+
+    def begin(self, config: Config) -> Words:
+        return {
+            13049: 0, 13050: 0xCC, 13051: 0, 13057: 1000, 13058: 50, 13099: 0,
+            33046: config.battery_w // 10,
+        }  # fmt: skip
+
+    def heed(self, home: Household, written: set[int], now_s: float) -> None:
+        words, wishes = home.words, home.wishes
+        wishes.most, wishes.least = words[13057] / 10, words[13058] / 10
+        wishes.reserve = words[13099]
+        forced = {0xAA: "charge" if words[13051] else None, 0xCC: "standby"}.get(words[13050])
+        if 13049 in written:
+            home.usual = "green"
+        _turn(home, forced if words[13049] == 2 else None, 0, now_s)
+
+    def choose(self, words: Words, mode: str) -> None:
+        words[13049] = 0
+
+    def lapse(self, home: Household) -> None:
+        """Do nothing: there is no timer."""
+
+
+class _GoodWe:
+    """47000 is the mode; 47511 takes precedence unless it is 1 (auto)."""
+
+    _MODES: Mapping[int, str] = {0: "green", 2: "safe", 3: "economic"}
+
+    def begin(self, config: Config) -> Words:
+        return {47000: 0, 47511: 1, 47512: 0}
+
+    def heed(self, home: Household, written: set[int], now_s: float) -> None:
+        words = home.words
+        home.usual = self._MODES.get(words[47000], "green")
+        forced = {8: "standby", 11: "charge" if words[47512] else None}.get(words[47511])
+        _turn(home, forced, 0, now_s)
+
+    def choose(self, words: Words, mode: str) -> None:
+        for raw, name in self._MODES.items():
+            if name == mode:
+                words[47000], words[47511] = raw, 1
+
+    def lapse(self, home: Household) -> None:
+        """Do nothing: there is no timer."""
+
+
+class _Victron:
+    """2901 is how far the battery is used."""
+
+    def begin(self, config: Config) -> Words:
+        return {2901: 100}
+
+    def heed(self, home: Household, written: set[int], now_s: float) -> None:
+        home.wishes.least = home.words[2901] / 10
+        home.wishes.reserve = 0
+
+    def choose(self, words: Words, mode: str) -> None:
+        """Do nothing: no register tells of it."""
+
+    def lapse(self, home: Household) -> None:
+        """Do nothing: there is no timer."""
+
+
+class _SolarEdge:
+    """0xE004 is the mode; 4 is by remote command (0xE00D) for 0xE00B s, then as in 0xE00A."""
+
+    _MODES: Mapping[int, str] = {1: "green", 2: "economic", 3: "safe"}
+    _COMMANDS: Mapping[int, str] = {0: "standby", 3: "charge", 7: "green"}
+
+    def begin(self, config: Config) -> Words:
+        words = dict.fromkeys(range(0xE004, 0xE012), 0)
+        words |= {0xE004: 1, 0xE00A: 7, 0xE00B: 3600, 0xE00D: 7}
+        # low word first
+        words[0xE009], words[0xE008] = unpack(">2H", pack(">f", 10))
+        return words
+
+    def heed(self, home: Household, written: set[int], now_s: float) -> None:
+        words = home.words
+        (home.wishes.reserve,) = unpack(">f", pack(">2H", words[0xE009], words[0xE008]))
+        if words[0xE004] != 4:
+            home.usual = self._MODES.get(words[0xE004], "green")
+            _turn(home, None, 0, now_s)
+            return
+        home.usual = self._COMMANDS.get(words[0xE00A], "green")
+        mode = self._COMMANDS.get(words[0xE00D])
+        if mode == "charge" and not words[0xE005]:
+            mode = None
+        for_s = words[0xE00C] << 16 | words[0xE00B]
+        _turn(home, mode, for_s, now_s, begins=bool(written & {0xE004, 0xE00D}))
+
+    def choose(self, words: Words, mode: str) -> None:
+        for raw, name in self._MODES.items():
+            if name == mode:
+                words[0xE004] = raw
+
+    def lapse(self, home: Household) -> None:
+        home.words[0xE00D] = home.words[0xE00A]
+
+
 _WRITABLE = (
     "124.StorCtl_Mod", "124.MinRsvPct", "124.OutWRte", "124.InWRte", "124.InOutWRte_RvrtTms",
     "124.ChaGriSet", "704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetEnaRvrt",
@@ -147,6 +248,10 @@ def _turn(
 #: By dialect; a device that is not here cannot be told anything.
 DIALS: dict[str, Dials] = {
     "huawei-sun2000": _Huawei(),
+    "sungrow-sh": _Sungrow(),
+    "goodwe-et": _GoodWe(),
+    "victron-gx": _Victron(),
+    "solaredge-storedge": _SolarEdge(),
     **dict.fromkeys(("10x", "10x-2", "7xx", "fronius-gen24"), _SunSpec()),
 }
 
@@ -154,7 +259,7 @@ DIALS: dict[str, Dials] = {
 def blank(config: Config) -> Words:
     """Return the registers that can be written, as they are when nobody has written any."""
     dials = DIALS.get(config.dialect)
-    if dials is None or "battery" in config.without:
+    if dials is None or {"battery", "battery1"} & set(config.without):
         return {}
     words = dials.begin(config)
     dials.choose(words, config.mode)
