@@ -303,13 +303,14 @@ def _offers(item: Item, stand: _Stand) -> Iterator[Offer]:
                 yield Number(item.key, item.low, item.high, also=(0,) if item.switch else ())
         case Ways():
             ways = [way for way in item.ways if stand.raws.keys() >= set(way.needs)]
-            if ways:
-                yield Choice(
-                    "mode",
-                    tuple(dict.fromkeys(way.mode.value for way in ways)),
-                    tuple(dict.fromkeys(way.mode.value for way in ways if way.is_timed)),
-                    item.longest_s,
-                )
+            modes = [mode for mode in Mode if any(way.mode == mode for way in ways)]
+            if modes:
+                timed = tuple(mode.value for mode in modes if mode in _timed(ways))
+                yield Choice("mode", tuple(mode.value for mode in modes), timed, item.longest_s)
         case Slots():
             if item.row in stand.blocks:
                 yield from item.offers
+
+
+def _timed(ways: Sequence[Way]) -> set[Mode]:
+    return {way.mode for way in ways if way.is_timed}
