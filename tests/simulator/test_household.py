@@ -139,3 +139,11 @@ def test_homes_differ():
 def test_a_home_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError):
         Config("SIM000000001", **wrong)
+
+
+def test_a_home_kept_by_an_older_simulator_lives_on():
+    new = home("safe")
+    kept = {name: new.keep()[name] for name in ("at_s", "stored", "online", "alarms", "energy")}
+    old = Household.resume(new.config, {**kept, "mode": "standby"})
+    assert (old.mode, old.usual, old.manners) == ("safe", "safe", "obey")
+    assert old.energy == new.energy
