@@ -127,6 +127,19 @@ def test_a_coarse_scale_factor_makes_coarse_steps() -> None:
     assert chain.read().values["max_soc_pct"] == 80
 
 
+@pytest.mark.parametrize(
+    ("odd", "offered"),
+    [
+        ({"SoCMin": 60_000, "SoCMax": 65_534}, Number("max_soc_pct", 0, 100)),
+        ({"SoCMin": 90, "SoCMax": 20}, None),
+        ({"SoC_SF": 9, "SocRsvMax": 0}, None),
+    ],
+)
+def test_bounds_that_cannot_be_are_none(odd: dict[str, int], offered: Number | None) -> None:
+    offers = {offer.key: offer for offer in Chain((802, {**BATTERY, **odd})).read().offers}
+    assert offers.get("max_soc_pct") == offered
+
+
 def test_the_timer_stands_before_a_limit_does_anything() -> None:
     chain = Chain((1, {}), (124, STORAGE))
     assert chain.write({"mode": "charge"}, 600) == [

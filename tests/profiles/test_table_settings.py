@@ -156,6 +156,21 @@ def test_another_devices_layout_and_a_short_answer_are_refused() -> None:
         walk.send(b"\0")
 
 
+def test_a_rating_that_cannot_be_is_not_charged_with() -> None:
+    sungrow = profiles.settable("sungrow-sh")
+    assert sungrow
+    layout = Layout("sungrow-sh", "")
+    stands = {13049: 0, 13050: 0xCC, 33046: 0xFFFE, 13099: 0}
+    settings, _ = asked(stands, sungrow.read_settings(layout))
+    assert settings.offers[-1].values == ("green", "standby")  # type: ignore[attr-defined]
+    # 70 kW may be one, but no register of 16 bits holds it: nothing at all is written
+    stands[33046] = 7_000
+    wanted = {"reserve_pct": 20, "mode": "charge"}
+    walk = sungrow.write_settings(layout, wanted, hold_s=None)  # type: ignore[arg-type]
+    with pytest.raises(CannotSet):
+        asked(stands, walk)
+
+
 # ---- windows of a Huawei ------------------------------------------------------------------------
 
 (SLOTS,) = (item for item in HUAWEI_SETTINGS.items if isinstance(item, Slots))
