@@ -1,5 +1,6 @@
 """What is written to a maker's devices stands in its documents, and rests on no guess."""
 
+from pathlib import Path
 from struct import pack
 
 import pytest
@@ -77,9 +78,15 @@ def test_a_mode_is_told_by_what_is_written_for_it(settings: SettingsTable) -> No
 
 
 @every_table
-def test_what_is_left_out_says_why(settings: SettingsTable) -> None:
+def test_what_is_left_out_says_why_and_stands_in_the_list_of_devices(
+    settings: SettingsTable,
+) -> None:
     assert settings.left_out
     assert all(settings.left_out.values())
+    text = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    offered, _, left_out = text.partition("## What can be set")[2].partition("Left out, because")
+    assert f"| {settings.table.maker} |" in offered
+    assert f"| {settings.table.maker} |" in left_out
 
 
 def test_a_solax_j1_and_a_name_that_is_none_can_set_nothing() -> None:
