@@ -73,6 +73,7 @@ class SolarEdge:
 
     name = SOLAREDGE.name
     one_client = SOLAREDGE.one_client
+    balance_tolerance = SOLAREDGE.balance_tolerance
 
     def __init__(self) -> None:
         """Read batteries by their table."""
