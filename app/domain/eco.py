@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from ..extensions import db
-from ..models import Account, EcoMembership, Gateway, Installation
+from ..models import Account, EcoMembership, Installation, PowerConditioner
 from . import eligibility, gateways, generation
 from .eligibility import Condition, Facts
 from .energy import day_of
@@ -28,7 +28,7 @@ def offered(account: Account, programme: Programme, now: datetime) -> list[Insta
     found = db.session.scalars(
         select(Installation)
         .join(Installation.gateway)
-        .options(contains_eager(Installation.gateway).selectinload(Gateway.units))
+        .options(contains_eager(Installation.gateway))
         .where(gateways.owned_by(account.id), ~_takes_part())
         .order_by(Installation.id.desc())
         .limit(LOOKED_AT)
@@ -41,10 +41,7 @@ def may_be_offered(installation_id: int, programme: Programme, now: datetime) ->
     """Tell whether the programme is offered for an installation, whoever asks."""
     installation = db.session.scalar(
         select(Installation)
-        .options(
-            joinedload(Installation.account),
-            joinedload(Installation.gateway).selectinload(Gateway.units),
-        )
+        .options(joinedload(Installation.account), joinedload(Installation.gateway))
         .where(Installation.id == installation_id, Installation.closed_at.is_(None), ~_takes_part())
     )
     if installation is None:
@@ -83,6 +80,13 @@ def _facts(
     zones = {one.gateway_id: one.zone for one in installations}
     first_days = generation.first_days(zones, now)
     # what was declared at an earlier application is known
+    units: dict[int, list[str]] = {gateway_id: [] for gateway_id in zones}
+    for unit in db.session.execute(
+        select(PowerConditioner.gateway_id, PowerConditioner.model).where(
+            PowerConditioner.gateway_id.in_(list(zones))
+        )
+    ):
+        units[unit.gateway_id].append(unit.model)
     rows = db.session.execute(
         select(EcoMembership.gateway_id, func.min(EcoMembership.operation_began_on))
         .where(EcoMembership.gateway_id.in_(list(zones)), EcoMembership.account_id == account.id)
@@ -91,7 +95,7 @@ def _facts(
     declared = {row[0]: row[1] for row in rows}
     return {
         one.id: Facts(
-            models=(one.gateway.model_shown, *[unit.model for unit in one.gateway.units]),
+            models=(one.gateway.model_shown, *units[one.gateway_id]),
             is_registered=one.closed_at is None and account.closed_at is None,
             is_company=bool(account.company_name),
             generation_began_on=first_days.get(one.gateway_id),

@@ -47,12 +47,6 @@ class RulesChanged(Rejected):
     message = _("会員規約が新しくなりました。お手数ですが、もう一度ご確認ください。")
 
 
-class EndedMeanwhile(Rejected):
-    """Refuse to change what ended, or changed, a moment ago."""
-
-    message = _("この申込は、すでに終わっているか、状況が変わりました。もう一度ご確認ください。")
-
-
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What a customer declares with an application. None: it was not asked."""

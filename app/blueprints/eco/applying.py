@@ -179,7 +179,7 @@ def typed(kept: Application) -> dict[str, Any]:
     """Return what a form begins with that was filled in before."""
     declared = kept.declared
     return {
-        "operation_began_on": f"{declared.operation_began_on:%Y/%m/%d}",
+        "operation_began_on": kept.operation_began_on,
         "no_other_generator": declared.no_other_generator,
         "no_other_scheme": declared.no_other_scheme,
         "no_subsidy": declared.no_subsidy,
