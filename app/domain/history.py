@@ -280,6 +280,11 @@ class Page:
         return after if after.first <= self.home.last_day(self.now) else None
 
     @property
+    def before_is_partial(self) -> bool:
+        """Tell whether only some of the period compared with was theirs."""
+        return self.before is not None and self.home.first_day() > self.period.before.first
+
+    @property
     def is_running(self) -> bool:
         """Tell whether the period is not over yet."""
         return self.now.timestamp() < self.period.bounds(self.home.zone)[1]

@@ -87,7 +87,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The modes; of those that fit what stands there the first is it."""
+    """The modes; of those that fit what stands there the first is it.
+
+    Of several ways for one mode the first is written.
+    """
 
     ways: tuple[Way, ...]
     #: how long at most, in seconds
@@ -303,8 +306,8 @@ def _offers(item: Item, stand: _Stand) -> Iterator[Offer]:
             if ways:
                 yield Choice(
                     "mode",
-                    tuple(way.mode.value for way in ways),
-                    tuple(way.mode.value for way in ways if way.is_timed),
+                    tuple(dict.fromkeys(way.mode.value for way in ways)),
+                    tuple(dict.fromkeys(way.mode.value for way in ways if way.is_timed)),
                     item.longest_s,
                 )
         case Slots():

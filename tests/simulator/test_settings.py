@@ -6,10 +6,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.drivers.modbus import Outcome, Target
 from app.drivers.settings import SettingsResult, read_settings, write_settings
-from app.profiles.settings import CannotSet, Key, Value
+from app.profiles import SETTINGS_TABLES
+from app.profiles.settings import (
+    DAY_MIN,
+    EVERY_DAY,
+    CannotSet,
+    Choice,
+    Key,
+    Number,
+    Offer,
+    Value,
+    Window,
+    Windows,
+)
 from simulator.household import Config
 from simulator.server import Running, running_simulator
 
@@ -49,6 +63,86 @@ def write(
 def told(running: Running) -> dict[str, object]:
     home: dict[str, object] = json.loads(running.command("list"))[0]
     return home
+
+
+# by profile and what the home lacks
+KINDS = (
+    *((Config(HOME, dialect=dialect), "sunspec") for dialect in ("7xx", "10x", "10x-2")),
+    (Config(HOME, dialect="7xx", without=("124",)), "sunspec"),
+    (Config(HOME, dialect="fronius-gen24"), "fronius-gen24"),
+    *((Config(HOME, dialect=name), name) for name in SETTINGS_TABLES),
+)
+every_kind = pytest.mark.parametrize(
+    ("home", "profile"),
+    KINDS,
+    ids=["-without-".join((home.dialect, *home.without)) for home, _ in KINDS],
+)
+
+
+def windows(offer: Windows) -> st.SearchStrategy[Value]:
+    """Give windows of which each key has its own half of the day: they share a block."""
+    noon = DAY_MIN // 2
+    begin, end = (0, noon) if offer.key == "charge_windows" else (noon, DAY_MIN)
+    step = offer.step_min
+
+    def made(edges: set[int], days: list[int]) -> list[Window]:
+        inner = sorted(edges)
+        return [
+            Window(start=start, end=stop, days=day if offer.weekdays else EVERY_DAY)
+            for start, stop, day in zip(inner[::2], inner[1::2], days, strict=False)
+        ]
+
+    return st.builds(
+        made,
+        st.sets(st.integers(begin // step, end // step - 1).map(lambda at: at * step)),
+        st.lists(st.integers(1, EVERY_DAY), max_size=offer.most),
+    )
+
+
+def allowed(offer: Offer) -> st.SearchStrategy[Value]:
+    match offer:
+        case Choice():
+            return st.sampled_from(offer.values)
+        case Number():
+            steps = st.integers(0, (offer.high - offer.low) // offer.step)
+            among = steps.map(lambda step: offer.low + step * offer.step)
+            return among | st.sampled_from(offer.also) if offer.also else among
+        case Windows():
+            return windows(offer)
+
+
+@every_kind
+def test_what_is_allowed_is_written_and_read_back(home: Config, profile: str) -> None:
+    with running_simulator([home], clock=Clock()) as running:
+        settings = read(running, profile).settings
+        assert settings
+        assert settings.offers
+        assert settings.values.keys() == {offer.key for offer in settings.offers}
+        offers = {offer.key: allowed(offer) for offer in settings.offers}
+
+        @given(wanted=st.fixed_dictionaries({}, optional=offers), hold_s=st.integers(60, 3600))
+        def written(wanted: dict[Key, Value], hold_s: int) -> None:
+            for _ in ("once", "again"):
+                result = write(running, profile, wanted, hold_s)
+                assert result.outcome is Outcome.OK, result.detail
+                assert result.settings
+                assert {key: result.settings.values[key] for key in wanted} == wanted
+            lived = told(running)
+            wishes = lived["wishes"]
+            assert isinstance(wishes, dict)
+            for key, name in WISHES.items():
+                if key in wanted:
+                    assert wishes[name] == wanted[key], key
+            if "mode" in wanted:
+                assert lived["mode"] == wanted["mode"]
+
+        written()
+
+
+WISHES: dict[Key, str] = {
+    "reserve_pct": "reserve", "min_soc_pct": "least", "max_soc_pct": "most",
+    "grid_charge_pct": "grid",
+}  # fmt: skip
 
 
 def test_a_reserve_that_was_written_is_read_back_and_kept_by_the_battery() -> None:
