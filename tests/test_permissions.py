@@ -38,6 +38,7 @@ from tests.factories import (
     DealerFactory,
     DealerInvitationFactory,
     DealerPersonFactory,
+    EcoMembershipFactory,
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
@@ -190,6 +191,7 @@ class Cast:
             "noun": "customers",
             "span": "day",
             "export_id": export.id,
+            "membership_id": EcoMembershipFactory(installation=home).id,
         }
 
     def name_rest(self) -> None:
@@ -234,7 +236,6 @@ class Cast:
 
 
 NAMES = {
-    "manage.coming": "eco",
     "operator.act_on_account": "lock",
     "operator.act_on_dealer": "close",
     "operator.act_on_gateway": "free",

@@ -10,6 +10,7 @@ from rq.cron import register
 from .alarms import watch
 from .beat import beat
 from .clean import clear_expired
+from .eco import settle_memberships
 from .history import make_due
 from .imports import run_due
 from .mail import send_due
@@ -49,6 +50,7 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
+every(3600, "default", settle_memberships)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)
 for name in QUEUES:
