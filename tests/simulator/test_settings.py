@@ -296,10 +296,21 @@ def flipped(wanted: Mapping[Key, Value]) -> dict[Key, Value]:
 
 def test_somebody_at_the_device_changes_what_stands_there() -> None:
     with running_simulator([Config(HOME, dialect="huawei-sun2000")], clock=Clock()) as running:
+        write(running, "huawei-sun2000", {"mode": "charge"}, hold_s=600)
         running.command("set-mode 1 economic")
         settings = read(running, "huawei-sun2000").settings
     assert settings
     assert settings.values["mode"] == "economic"
+
+
+@pytest.mark.parametrize("dialect", ["7xx", "10x"])
+def test_somebody_at_the_device_ends_what_was_for_a_while(dialect: str) -> None:
+    with running_simulator([Config(HOME, dialect=dialect)], clock=Clock()) as running:
+        write(running, "sunspec", {"mode": "standby"}, hold_s=600)
+        running.command("set-mode 1 green")
+        settings, lived = read(running, "sunspec").settings, told(running)
+    assert settings
+    assert settings.values["mode"] == lived["mode"] == "green"
 
 
 def test_a_device_that_refuses_midway_is_read_back() -> None:
