@@ -166,6 +166,20 @@ def test_going_back_keeps_what_was_typed(taro: FlaskClient) -> None:
     assert page.count(" checked") == 2
 
 
+def test_the_next_person_at_the_same_browser_begins_anew(
+    app: Flask, taro: FlaskClient, version_id: int
+) -> None:
+    taro.post(f"/eco/gateways/{ID}/apply", data=typed())
+    taro.post(f"/eco/gateways/{ID}/apply/rules", data={"terms_version": version_id})
+    with app.app_context(), transaction():
+        hanako = CustomerFactory(email="hanako@example.org")
+        db.session.scalars(select(Installation)).one().account = hanako
+    taro.post("/sign-out")
+    buyer = sign_in(taro, "hanako@example.org")
+    assert buyer.post(f"/eco/gateways/{ID}/apply/confirm").location.endswith("/apply")
+    assert standing(app) is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

@@ -30,7 +30,7 @@ def apply(gateway_id: str) -> ResponseReturnValue:
     installation = gateways.get_owned(current_user, gateway_id)
     if not is_free(installation):
         return redirect(url_for("eco.show", gateway_id=gateway_id), code=303)
-    kept = Application.find(gateway_id)
+    kept = Application.find(current_user.id, gateway_id)
     form = DeclarationForm(data=typed(kept) if kept else None)
     found = look(installation, None)
     # what cannot be changed by declaring it: there is nothing to fill in yet
@@ -47,7 +47,7 @@ def apply(gateway_id: str) -> ResponseReturnValue:
             one.reason for one in found if one.name == "operation" and one.state is State.NOT_MET
         ]
         return show(installation, form, found, is_possible, 422)
-    Application.of(gateway_id, declared).keep()
+    Application.of(current_user.id, gateway_id, declared).keep()
     return redirect(url_for("eco.apply_rules", gateway_id=gateway_id), code=303)
 
 
@@ -74,7 +74,7 @@ def show(
 def apply_rules(gateway_id: str) -> ResponseReturnValue:
     """Show the rules; who agrees goes on."""
     installation = gateways.get_owned(current_user, gateway_id)
-    kept = Application.find(gateway_id)
+    kept = Application.find(current_user.id, gateway_id)
     if kept is None or not is_free(installation):
         return redirect(url_for("eco.apply", gateway_id=gateway_id), code=303)
     now = clock.now()
@@ -104,7 +104,7 @@ def apply_confirm(gateway_id: str) -> ResponseReturnValue:
     installation = gateways.get_owned(current_user, gateway_id)
     if memberships.find(installation) is not None:
         return redirect(url_for("eco.apply_done", gateway_id=gateway_id), code=303)
-    kept = Application.find(gateway_id)
+    kept = Application.find(current_user.id, gateway_id)
     agreed = kept.agreed if kept else None
     if kept is None or agreed is None or not is_free(installation):
         return redirect(url_for("eco.apply", gateway_id=gateway_id), code=303)
