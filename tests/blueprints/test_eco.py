@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import clock
-from app.domain import memberships
+from app.domain import applications
 from app.domain.energy import day_of
 from app.extensions import db
 from app.models import Account, EcoMembership, Installation, Latest, PollState
@@ -77,10 +77,10 @@ def taro(app: Flask, version_id: int) -> FlaskClient:
 def join(app: Flask, installation_id: int) -> int:
     with app.app_context(), transaction():
         installation = db.session.get_one(Installation, installation_id)
-        made = memberships.apply(
+        made = applications.apply(
             installation.account,
             installation.gateway.public_id,
-            memberships.Declared((clock.now() - 45 * DAY).date(), True, True),
+            applications.Declared((clock.now() - 45 * DAY).date(), True, True),
             agreed(clock.now()),
             programme=the_programme(),
             asks_subsidy=False,

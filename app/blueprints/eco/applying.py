@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import eligibility, gateways, memberships, terms
+from ...domain import applications, eligibility, gateways, memberships, terms
+from ...domain.applications import Declared
 from ...domain.eligibility import Condition, State
 from ...domain.errors import NotFound, Rejected
-from ...domain.memberships import Declared
 from ...transaction import transaction
 from ..context import settings
 from ..signin.limited import client_address
@@ -86,7 +86,7 @@ def apply_rules(gateway_id: str) -> ResponseReturnValue:
                 version_id=version.id, agreed_at=now.isoformat(), agreed_from=client_address()
             )
             return redirect(url_for("eco.apply_confirm", gateway_id=gateway_id), code=303)
-        refusal = memberships.RulesChanged()
+        refusal = applications.RulesChanged()
     page = render_template(
         "eco/apply_rules.html",
         installation=installation,
@@ -119,7 +119,7 @@ def apply_confirm(gateway_id: str) -> ResponseReturnValue:
         )
     try:
         with transaction():
-            memberships.apply(
+            applications.apply(
                 current_user,
                 gateway_id,
                 kept.declared,
@@ -129,12 +129,12 @@ def apply_confirm(gateway_id: str) -> ResponseReturnValue:
                 network_address=client_address(),
                 now=clock.now(),
             )
-    except memberships.AlreadyApplied:
+    except applications.AlreadyApplied:
         # another tab was faster, with the same
         pass
     except Rejected as refusal:
         flash(str(refusal), "warning")
-        is_about_rules = isinstance(refusal, memberships.RulesChanged)
+        is_about_rules = isinstance(refusal, applications.RulesChanged)
         step = "eco.apply_rules" if is_about_rules else "eco.apply"
         return redirect(url_for(step, gateway_id=gateway_id), code=303)
     Application.forget()
@@ -165,7 +165,7 @@ def is_free(installation: Any) -> bool:
 
 def look(installation: Any, declared: Declared | None) -> list[Condition]:
     """Return the conditions as they stand with what is declared."""
-    return memberships.conditions(
+    return applications.conditions(
         installation,
         current_user,
         declared,

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from flask import session
 
-from ...domain.memberships import Agreed, Declared
+from ...domain.applications import Agreed, Declared
 
 SESSION_KEY = "eco_application"
 
