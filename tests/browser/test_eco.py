@@ -7,8 +7,12 @@ import pytest
 from playwright.sync_api import expect
 
 from app import clock
+from app.domain import terms
+from app.models import Consent
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.staff import sign_in_staff
 from tests.browser.test_journey import press
+from tests.factories import CustomerFactory, EcoMembershipFactory, InstallationFactory
 
 # each size has a home of its own: both may be visited at the same time
 SITES = {"phone": "自宅", "pc": "実家"}
@@ -75,3 +79,34 @@ def test_a_household_joins_and_leaves(visitor: Visitor, demo: Demo, size: str) -
     expect(page.get_by_text("脱退の手続きが終わりました")).to_be_visible()
     visitor.check_page()
     demo.wait_for_mail("hinata@example.org", f"【エコ活サークル脱退のお知らせ】{site}")
+
+
+def test_an_operator_ends_a_membership(visit: OpenVisitor, demo: Demo, size: str) -> None:
+    name, email = f"別荘 {size}", f"eco-{size}@example.org"
+    with demo.inside():
+        account = CustomerFactory(email=email)
+        EcoMembershipFactory(
+            installation=InstallationFactory(account=account, site_name=name),
+            consent=Consent(
+                terms_version=terms.current("eco", clock.now()),
+                account_id=account.id,
+                agreed_at=clock.now(),
+                network_address="192.0.2.1",
+            ),
+        )
+    operator = visit()
+    page = operator.page
+    sign_in_staff(operator, "operator")
+    operator.open("/operator/eco")
+    page.locator("#q").fill(name)
+    expect(page.locator("#members")).to_contain_text("1 件")
+    operator.check_page()
+    page.locator("#members td a").first.click()
+    operator.check_page()
+    press(operator, "参加を終わりにする")
+    operator.check_page()
+    page.locator('[name="note"]').fill("ほかの発電設備があるため")
+    page.locator('[name="reason"]').fill("受付 1234")
+    press(operator, "終わりにする")
+    expect(page.get_by_text("ほかの発電設備があるため")).to_be_visible()
+    demo.wait_for_mail(email, f"【エコ活サークル終了のお知らせ】{name}")
