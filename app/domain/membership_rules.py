@@ -43,6 +43,10 @@ def agree(account: Account, version_id: int, *, network_address: str, now: datet
         version = terms.agreed(TERMS_KIND, version_id, now)
     except terms.TermsChanged as changed:
         raise applications.RulesChanged from changed
+    # a write that changes nothing: of two tabs at once the second finds nothing left to agree to
+    count_changed(
+        update(Account).where(Account.id == account.id).values(closed_at=Account.closed_at)
+    )
     behind = list(
         db.session.scalars(_behind(version).where(EcoMembership.account_id == account.id))
     )

@@ -12,7 +12,12 @@ from app.models import Consent
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
 from tests.browser.staff import sign_in_staff
 from tests.browser.test_journey import press
-from tests.factories import CustomerFactory, EcoMembershipFactory, InstallationFactory
+from tests.factories import (
+    CustomerFactory,
+    EcoMembershipFactory,
+    GatewayFactory,
+    InstallationFactory,
+)
 
 # each size has a home of its own: both may be visited at the same time
 SITES = {"phone": "自宅", "pc": "実家"}
@@ -86,7 +91,12 @@ def test_an_operator_ends_a_membership(visit: OpenVisitor, demo: Demo, size: str
     with demo.inside():
         account = CustomerFactory(email=email)
         EcoMembershipFactory(
-            installation=InstallationFactory(account=account, site_name=name),
+            installation=InstallationFactory(
+                account=account,
+                site_name=name,
+                # both sizes may be at it in processes of their own
+                gateway=GatewayFactory(public_id=f"HDMEC0{size.upper():0>6}"),
+            ),
             consent=Consent(
                 terms_version=terms.current("eco", clock.now()),
                 account_id=account.id,

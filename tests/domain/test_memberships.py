@@ -324,3 +324,18 @@ def test_who_agrees_stays_and_is_asked_no_more(app: Flask, sunny: Home) -> None:
         assert sunny.membership.consent.terms_version_id == version.id
         assert membership_rules.find_asked(sunny.owner, later) is None
     assert ask(app, NOW + 90 * DAY) == []
+
+
+def test_two_tabs_agree_once(app: Flask, sunny: Home) -> None:
+    sunny.join()
+    with app.app_context(), transaction():
+        version_id = rules(NOW + DAY).id
+    later = NOW + 2 * DAY
+
+    def agree() -> bool:
+        return membership_rules.agree(sunny.owner, version_id, **FROM, now=later)
+
+    assert sorted(map(str, at_once(app, agree, agree))) == ["False", "True"]
+    with app.app_context():
+        given = select(Consent.id).where(Consent.terms_version_id == version_id)
+        assert len(db.session.scalars(given).all()) == 1
