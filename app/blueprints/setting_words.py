@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..domain.setting_offers import DAY_MIN, EVERY_DAY, Mode
+from ..domain.setting_offers import EVERY_DAY, Mode
 from ..extensions import lazy_gettext as _
 
 
@@ -130,7 +130,6 @@ def window_words(window: Mapping[str, int]) -> str:
 
 def clock_words(minute: int) -> str:
     """Return a minute of the day as 7:00; the end of the day is 24:00."""
-    assert 0 <= minute <= DAY_MIN
     return f"{minute // 60}:{minute % 60:02d}"
 
 

@@ -180,12 +180,12 @@ async def _do(task: Task, target: Target, timeout_s: float, trust: Trust) -> End
         else:
             came = await read_settings(target, timeout_s=timeout_s, now=clock.now, trust=trust)
     except CannotSet as cannot:
-        return Ended("cannot_set", str(cannot), None, wrote=False, not_offered=True)
+        return Ended("cannot_set", str(cannot)[:200], None, wrote=False, not_offered=True)
     return _ended(came)
 
 
 def _ended(came: SettingsResult) -> Ended:
-    return Ended(came.outcome.value, came.detail, came.settings, came.wrote)
+    return Ended(came.outcome.value, came.detail[:200], came.settings, came.wrote)
 
 
 def _settle(task: Task, came: Ended) -> list[Task]:

@@ -463,6 +463,18 @@ def test_what_goes_back_already_needs_no_undoing(app: Flask, home: Home, taro: F
     assert taro.get(f"{PAGE}/changes/{made}/undo").location.endswith(PAGE)
 
 
+def test_undoing_long_after_begins_with_reading(
+    home: Home, app: Flask, taro: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        made = home.place({"reserve_pct": 60})
+        home.write()
+    monkeypatch.setattr(clock, "now", lambda: NOW + HOUR)
+    for way in ("undo", "complete"):
+        assert taro.get(f"{PAGE}/changes/{made}/{way}").location == PAGE
+    assert "先に、いまの設定を機器から読み込んでください" in taro.get(PAGE).text
+
+
 # ---- the record -----------------------------------------------------------------------------
 
 

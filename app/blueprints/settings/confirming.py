@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
@@ -21,7 +21,7 @@ from ..numbers import LARGEST
 from ..signin.limited import client_address
 from . import GATEWAY, bp
 from .forms import ConfirmForm, SettingsForm, form_for, from_json, to_json
-from .views import access_asked, age_of
+from .views import access_asked, age_of, read_first
 
 # o'clock at the site
 EVENING, MORNING = 17, 7
@@ -35,8 +35,7 @@ def edit(gateway_id: str) -> ResponseReturnValue:
     access = access_asked(gateway_id, now, to_set=True)
     stand = rules.show(access.installation.gateway_id)
     if stand.read_at is None or (request.method == "GET" and not stand.is_fresh(now)):
-        flash(_("先に、いまの設定を機器から読み込んでください。"), "info")
-        return redirect(url_for("settings.show", gateway_id=gateway_id), code=303)
+        return read_first(gateway_id)
     present = _present(access, stand)
     # 前に戻る, from the confirmation
     back = from_json(request.form.get("wanted")) if "back" in request.form else None

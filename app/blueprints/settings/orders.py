@@ -11,7 +11,7 @@ from ...domain import setting_history
 from ...domain import settings as rules
 from . import GATEWAY, bp
 from .confirming import confirm_page
-from .views import access_asked
+from .views import access_asked, read_first
 
 ORDER = f"/{GATEWAY}/settings/changes/<int:order_id>"
 
@@ -71,6 +71,8 @@ def _confirm(
     gateway_id: str, access: rules.Access, wanted: dict[str, Any], *, undoes: int | None = None
 ) -> ResponseReturnValue:
     stand = rules.show(access.installation.gateway_id)
+    if not stand.is_fresh(clock.now()):
+        return read_first(gateway_id)
     wanted = {
         key: value
         for key, value in wanted.items()

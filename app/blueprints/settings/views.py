@@ -81,6 +81,12 @@ def shown(gateway_id: str) -> dict[str, Any]:
     }
 
 
+def read_first(gateway_id: str) -> ResponseReturnValue:
+    """Lead to where the settings are read: a change must not rest on what was told long ago."""
+    flash(_("先に、いまの設定を機器から読み込んでください。"), "info")
+    return redirect(url_for("settings.show", gateway_id=gateway_id), code=303)
+
+
 def age_of(stand: Shown, now: datetime) -> Age | None:
     """Return how old the values are, None for those of this minute."""
     return Age.of((now - stand.read_at).total_seconds()) if stand.read_at else None
