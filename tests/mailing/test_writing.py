@@ -42,6 +42,7 @@ from tests.factories import (
     SheetFactory,
     TransferFactory,
 )
+from tests.setting import letters_order
 from tests.wiring import ended, wire
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -189,6 +190,14 @@ SUBJECTS = {
     ),
     "sheet_reissued": ("【用紙再発行のお知らせ】日向 & 家", "A new sheet was issued: 日向 & 家"),
     "dealer_closed": ("【販売店アカウント閉鎖のお知らせ】", "Your dealer account was closed"),
+    "setting_changed": (
+        "【設定変更のお知らせ】日向 & 家",
+        "Settings were changed: 日向 & 家",
+    ),
+    "setting_failed": (
+        "【設定を変更できませんでした】日向 & 家",
+        "Settings could not be changed: 日向 & 家",
+    ),
     "eco_applied": (
         "【エコ活サークル申込受付のお知らせ】日向 & 家",
         "Your application to the eco programme: 日向 & 家",
@@ -228,6 +237,8 @@ NAMES_THE_GATEWAY = (
     *ECO,
     "gateway_freed",
     "sheet_reissued",
+    "setting_changed",
+    "setting_failed",
 )
 # nothing is left to do on the web
 NO_BUTTON = (
@@ -385,6 +396,8 @@ def queued(stage: Stage, app: Flask) -> Callable[..., int]:
                 over.ended_at, over.how_ended = NOW, "rules_changed"
             if template.startswith(("alarm", "incident")):
                 named = queue_letter(template, language, refs["installation"], to)
+            if template.startswith("setting"):
+                named["order"] = letters_order(refs, template)
             row = OutboxMail(
                 key=f"{template}-{language}",
                 template=template,
