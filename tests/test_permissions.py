@@ -27,6 +27,7 @@ from app.models import (
     Installation,
     OutboxMail,
     PasswordReset,
+    Rollout,
     Session,
     SettingChange,
     SettingOrder,
@@ -178,6 +179,16 @@ class Cast:
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
+        rollout = Rollout(
+            dealer_id=dealers["sets"].id,
+            actor_id=DealerPersonFactory(dealer=dealers["sets"]).id,
+            wanted={"reserve_pct": 40},
+            reason="台風",
+            asked_at=NOW,
+            next_at=NOW,
+        )
+        db.session.add(rollout)
+        db.session.flush()
         key = str(self.app.secret_key)
         self.signed = {
             "activation": tokens.sign(key, "registration", registration.id, registration.url_nonce),
@@ -197,6 +208,8 @@ class Cast:
             "mail_id": mail.id,
             "campaign_id": campaign.id,
             "alarm_id": alarm.id,
+            "rollout_id": rollout.id,
+            "step": 1,
             "incident_id": incident.id,
             "version_id": coming.id,
             "import_id": upload.id,

@@ -26,6 +26,7 @@ from .passwords import PasswordReset
 from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
+from .rollouts import Rollout, RolloutPart
 from .sessions import Session
 from .settings import SettingChange, SettingOrder, SettingStand
 from .terms import Consent, TermsVersion
@@ -76,6 +77,8 @@ __all__ = [
     "RecoveryCode",
     "Registration",
     "RegistrationDraft",
+    "Rollout",
+    "RolloutPart",
     "SealedSheet",
     "Session",
     "SettingChange",
