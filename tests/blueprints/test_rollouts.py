@@ -149,7 +149,7 @@ def test_stopping_and_taking_back_are_one_press_each(app: Flask, hanako: FlaskCl
     )
     hanako.post(f"{place}/roll-back")
     assert begun(app)[0].state == "rolling_back"
-    assert "data-poll-s" in hanako.get(f"{place}/progress").text
+    assert 'data-poll-s="' in hanako.get(f"{place}/progress").text
 
 
 def test_a_held_one_asks_what_to_do(app: Flask, hanako: FlaskClient) -> None:
@@ -164,7 +164,7 @@ def test_a_held_one_asks_what_to_do(app: Flask, hanako: FlaskClient) -> None:
     assert "設定できなかったシステムが 1 件あります。" in page
     assert "機器は受け付けましたが、値が変わりませんでした。" in page
     # nothing goes on by itself: nothing asks for news
-    assert "data-poll-s" not in page
+    assert 'data-poll-s="' not in page
     hanako.post(f"{place}/go-on/1")
     assert (begun(app)[0].state, begun(app)[0].step) == ("running", 2)
 
