@@ -14,6 +14,7 @@ from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
+from .points import credit_due
 from .poll import claim_due
 from .worker import QUEUES
 
@@ -49,6 +50,8 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
+# a half-year that is over is credited within minutes; what a worker left behind is taken up again
+every(60, "default", credit_due)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)
 for name in QUEUES:

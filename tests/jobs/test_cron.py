@@ -32,6 +32,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "clear_expired",
         "recount_late",
         "clear_measurements",
+        "credit_due",
         *(f"beat:{queue}" for queue in QUEUES),
     }
 
