@@ -23,6 +23,7 @@ NOUNS = (
     "monitor",
     "history",
     "alarms",
+    "points",
     "operator",
     "manual",
     "guide",

@@ -79,6 +79,8 @@ def order(actor: Account, one: Wanted, *, once: str, network_address: str, now: 
     """
     if actor.role != "customer":
         raise NotFound
+    # first: who closes the account meanwhile waits for us, or we for them
+    ledger.held([actor.id])
     key = {"account_id": actor.id, "once": once[:64]}
     order_id: int | None = db.session.scalar(
         inserts.insert(GiftOrder)
@@ -156,6 +158,7 @@ def end_all(account_id: int, now: datetime) -> int:
 
     Return how many points lapsed. What was handed out already goes on its way.
     """
+    ledger.held([account_id])
     asked = list(
         db.session.scalars(
             update(GiftOrder)
@@ -168,6 +171,14 @@ def end_all(account_id: int, now: datetime) -> int:
     for one in db.session.scalars(select(GiftOrder).where(GiftOrder.id.in_(asked))):
         ledger.book(_settling(one, "returned", MEMBER, now))
     return ledger.lapse(account_id, now)
+
+
+def count_lapsing(account_id: int) -> int:
+    """Return how many points lapse if the account closes now."""
+    asked = select(func.coalesce(func.sum(GiftOrder.points), 0)).where(
+        GiftOrder.account_id == account_id, GiftOrder.state == "asked"
+    )
+    return ledger.balance(account_id).points + (db.session.scalar(asked) or 0)
 
 
 def forget(account_id: int) -> Update:

@@ -23,7 +23,7 @@ from ..models import (
     PointShard,
     PointTransaction,
 )
-from . import inserts, ledger, mail, point_sums, self_use
+from . import audit, inserts, ledger, mail, point_sums, self_use
 from .energy import day_of
 from .ledger import LAPSED, MEMBER, PROGRAMME, Booking
 from .point_sums import Sums
@@ -94,6 +94,14 @@ def open_due(programme: Programme, now: datetime, *, zone: str) -> PointRun | No
         db.session.add(PointShard(run_id=run_id, first_id=first, last_id=last, booked=0, points=0))
     db.session.flush()
     _finish(run_id, now)
+    audit.record(
+        "points.credited",
+        actor_id=None,
+        subject="point_run",
+        subject_id=run_id,
+        now=now,
+        period=period.first.isoformat(),
+    )
     return db.session.get(PointRun, run_id)
 
 

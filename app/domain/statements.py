@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from ..extensions import db
@@ -175,7 +175,7 @@ def lines(actor: Account) -> Iterator[str]:
         yield csv_cells.line(values)
 
 
-def _mine(actor: Account):  # type: ignore[no-untyped-def]
+def _mine(actor: Account) -> Select[PointTransaction]:
     return (
         select(PointTransaction)
         .options(

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from ...domain import statements
 from ...domain.errors import NotFound
 from ...extensions import lazy_gettext as _
 from ...extensions import login
@@ -47,7 +48,8 @@ COMING = {
 @login_required
 def menu() -> str:
     """Show the main menu of who is signed in."""
-    return render_template(MENUS[current_user.role])
+    has_points = current_user.role == "customer" and statements.is_member(current_user)
+    return render_template(MENUS[current_user.role], has_points=has_points)
 
 
 @bp.get("/coming/<name>")
