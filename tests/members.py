@@ -21,7 +21,7 @@ JUNE = datetime(2027, 6, 10, 1, 0, tzinfo=UTC)
 def join(home: Installation | None = None, **changes: Any) -> EcoMembership:
     """Let a home take part from 1 June on, in the caller's transaction."""
     home = home or InstallationFactory()
-    version = TermsVersionFactory()
+    version = TermsVersionFactory(kind="eco")
     consent = terms.agree(
         version,
         account_id=home.account_id,
@@ -37,6 +37,8 @@ def join(home: Installation | None = None, **changes: Any) -> EcoMembership:
         "operation_began_on": date(2026, 4, 1),
         "declared_no_other_generator": True,
         "declared_no_other_scheme": True,
+        "first_generation_on": date(2026, 4, 1),
+        "note": "",
         "member_from": date(2026, 6, 1),
         **changes,
     }

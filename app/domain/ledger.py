@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import PointBalance, PointEntry, PointTransaction
+from ..models import Account, PointBalance, PointEntry, PointTransaction
 from . import inserts
 from .errors import Rejected
 from .writes import count_changed
@@ -169,6 +169,13 @@ def held(account_ids: Collection[int]) -> dict[int, int]:
 
     Who closes one of them meanwhile waits for us, or we for them.
     """
+    # accounts come first for everybody: who closes one has locked it before its balance
+    db.session.execute(
+        select(Account.id)
+        .where(Account.id.in_(account_ids))
+        .order_by(Account.id)
+        .with_for_update(read=True, key_share=True)
+    ).all()
     # a row to lock; on SQLite this begins writing, which nobody else then does
     _open(*account_ids)
     found = db.session.execute(

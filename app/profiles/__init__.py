@@ -2,14 +2,17 @@
 
 from .base import Profile
 from .fronius import Fronius
-from .goodwe import GOODWE
-from .huawei import HUAWEI
-from .solaredge import SolarEdge
+from .goodwe import GOODWE, GOODWE_SETTINGS
+from .huawei import HUAWEI, HUAWEI_SETTINGS
+from .settings import Settable
+from .solaredge import SOLAREDGE_SETTINGS, SolarEdge
 from .solax import SOLAX
-from .sungrow import SUNGROW
+from .sungrow import SUNGROW, SUNGROW_SETTINGS
 from .sunspec import SunSpec
+from .sunspec_settings import SunSpecSettings
+from .table_settings import SettingsTable, TableSettings
 from .tables import Table, TableProfile
-from .victron import VICTRON
+from .victron import VICTRON, VICTRON_SETTINGS
 
 #: The devices that are a fixed table, by the name of their profile.
 TABLES: dict[str, Table] = {
@@ -23,6 +26,23 @@ _ALL: tuple[Profile, ...] = (
     *map(TableProfile, TABLES.values()),
 )
 _PROFILES = {profile.name: profile for profile in _ALL}
+
+#: What can be set of them.
+SETTINGS_TABLES: dict[str, SettingsTable] = {
+    settings.table.name: settings
+    for settings in (
+        HUAWEI_SETTINGS,
+        SUNGROW_SETTINGS,
+        GOODWE_SETTINGS,
+        VICTRON_SETTINGS,
+        SOLAREDGE_SETTINGS,
+    )
+}
+
+_SETTABLE: dict[str, Settable] = {
+    **{name: TableSettings(settings) for name, settings in SETTINGS_TABLES.items()},
+    **{name: SunSpecSettings(name) for name in (SunSpec.name, Fronius.name)},
+}
 
 #: The names an import may give.
 NAMES = tuple(_PROFILES)
@@ -41,3 +61,8 @@ def guesses(name: str) -> dict[str, str]:
     """Return what nobody has confirmed of a profile: the row, and what is a guess about it."""
     table = TABLES.get(name)
     return {row.key: row.guess for row in table.rows if row.guess} if table else {}
+
+
+def settable(name: str) -> Settable | None:
+    """Return what sets the devices of that profile, or None if nothing can be set there."""
+    return _SETTABLE.get(name)

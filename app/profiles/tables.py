@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from .base import (
+    BALANCE_TOLERANCE,
     MAX_REGISTERS,
     QUANTITIES,
     BadAnswer,
@@ -31,7 +32,7 @@ from .base import (
     worst,
 )
 
-Kind = Literal["u16", "i16", "u32", "i32", "u64", "f32", "text"]
+Kind = Literal["u16", "i16", "u32", "i32", "u64", "f32", "text", "block"]
 What = Literal["W", "Wh", "%", "text", "code", "state", "bits"]
 
 _FORMATS: Mapping[str, str] = {
@@ -78,7 +79,7 @@ class Row:
     high: float | None = None
     #: the device gives the amount with either sign
     absolute: bool = False
-    #: registers of a text
+    #: registers of a text, or of a block that something else takes apart
     length: int = 0
     #: where it is not the table's
     function: int | None = None
@@ -96,7 +97,7 @@ class Row:
     @property
     def width(self) -> int:
         """Return how many registers it takes."""
-        return self.length if self.kind == "text" else _WIDTHS[self.kind]
+        return self.length or _WIDTHS[self.kind]
 
     @property
     def step(self) -> float:
@@ -169,6 +170,7 @@ class Table:
     looks_again: bool = True
     #: the maker allows one connection at a time
     one_client: bool = False
+    balance_tolerance: float = BALANCE_TOLERANCE
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -201,6 +203,12 @@ class Table:
         number: float = raw
         return None if number == _ABSENT.get(row.kind) else number
 
+    def words(self, row: Row, raw: float) -> tuple[int, ...]:
+        """Return the registers that hold a number: what `raw` makes it of."""
+        data = struct.pack(_FORMATS[row.kind], raw if row.kind == "f32" else int(raw))
+        words = struct.unpack(f">{row.width}H", data)
+        return words[::-1] if self.low_word_first else words
+
 
 class TableProfile:
     """The profile of a table; see `Profile` for what each method promises."""
@@ -208,6 +216,7 @@ class TableProfile:
     def __init__(self, table: Table) -> None:
         """Serve one maker's table."""
         self.table, self.name, self.one_client = table, table.name, table.one_client
+        self.balance_tolerance = table.balance_tolerance
         # parts come in a handful of combinations
         self._plan_of = lru_cache(maxsize=64)(lambda shape: _Plan(table, shape))
 

@@ -138,10 +138,12 @@ def wanted(gift: str, typed: str) -> Wanted:
     Raises:
         NotOffered: The quantity is none that may be.
     """
+    # in full width too, but no sign before it is passed over
+    digits = normalise.line(typed)
     return gift_orders.wanted(
         words.catalogue(),
         gift,
-        normalise.number(typed) or 0,
+        int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 6 else 0,
         clock.now(),
         zone=settings().site_zone,
     )
