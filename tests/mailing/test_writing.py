@@ -18,7 +18,16 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import Dealer, EmailChange, OutboxMail, PasswordReset, Transfer
+from app.models import (
+    Dealer,
+    EmailChange,
+    GiftOrder,
+    Installation,
+    OutboxMail,
+    PasswordReset,
+    PointTransaction,
+    Transfer,
+)
 from app.transaction import transaction
 from tests.alarming import FOR_DEALERS, queue_letter
 from tests.conftest import test_settings
@@ -41,6 +50,7 @@ from tests.factories import (
     SheetFactory,
     TransferFactory,
 )
+from tests.members import SUMMER, join
 from tests.wiring import ended, wire
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -188,6 +198,12 @@ SUBJECTS = {
     ),
     "sheet_reissued": ("【用紙再発行のお知らせ】日向 & 家", "A new sheet was issued: 日向 & 家"),
     "dealer_closed": ("【販売店アカウント閉鎖のお知らせ】", "Your dealer account was closed"),
+    "points_credited": (
+        "【エコ活サークル ポイント付与のお知らせ】1,234 ポイント",
+        "Eco programme: 1,234 points credited",
+    ),
+    "gift_done": ("【ポイント交換のお知らせ】日向 & 券", "Your gift: Hinata & voucher"),
+    "gift_returned": ("【ポイント返却のお知らせ】日向 & 券", "Points returned: Hinata & voucher"),
 }
 LINKS = tuple(name for name in SUBJECTS if name.startswith("link_"))
 NAMES_THE_GATEWAY = (
@@ -201,6 +217,7 @@ NAMES_THE_GATEWAY = (
     *LINKS,
     "gateway_freed",
     "sheet_reissued",
+    "points_credited",
 )
 # nothing is left to do on the web
 NO_BUTTON = (
@@ -303,6 +320,7 @@ def cast_rows() -> dict[str, int]:
         how_ended="unlinked",
     )
     return {
+        **credit_rows(installation),
         "token": ApiTokenFactory(account=account, name="日向 & 家").id,
         "link": link.id,
         "account": account.id,
@@ -315,6 +333,38 @@ def cast_rows() -> dict[str, int]:
         "contact": MaintenanceContactFactory(dealer=dealer, name="日向 <太郎>", created_at=NOW).id,
         "left": 9,
     }
+
+
+def credit_rows(installation: Installation) -> dict[str, int]:
+    """Make what letters about points speak of; return the rows' ids."""
+    order = GiftOrder(
+        account_id=installation.account_id,
+        once="x",
+        gift="voucher",
+        kind="code",
+        name_ja="日向 & 券",
+        name_en="Hinata & voucher",
+        quantity=2,
+        points=1000,
+        state="done",
+        ordered_at=NOW,
+        settled_at=NOW,
+        note="<どうぞ>",
+    )
+    credit = PointTransaction(
+        key="credit",
+        kind="credit",
+        at=NOW,
+        account_id=installation.account_id,
+        membership_id=join(installation).id,
+        period_first=SUMMER.first,
+        points=1234,
+        self_dwh=35_000_000,
+        sums={"first": "2026-06-01", "last": "2026-11-30", "missing": {"2026-06-01": [[0, 1]]}},
+    )
+    db.session.add_all([order, credit])
+    db.session.flush()
+    return {"order": order.id, "transaction": credit.id}
 
 
 @pytest.fixture
