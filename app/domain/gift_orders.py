@@ -115,7 +115,15 @@ def order(actor: Account, one: Wanted, *, once: str, network_address: str, now: 
             order_id=order_id,
         )
     )
-    _record("gift.ordered", order_id, actor.id, network_address, now, points=one.points)
+    audit.record(
+        "gift.ordered",
+        actor_id=actor.id,
+        subject="gift_order",
+        subject_id=order_id,
+        network_address=network_address,
+        now=now,
+        points=one.points,
+    )
     return order_id
 
 
@@ -237,7 +245,15 @@ def export(actor: Account, *, network_address: str, now: datetime) -> int:
     if not made.orders:
         db.session.execute(delete(GiftExport).where(GiftExport.id == made.id))
         raise NothingToExport
-    _record("gift.exported", made.id, actor.id, network_address, now, orders=made.orders)
+    audit.record(
+        "gift.exported",
+        actor_id=actor.id,
+        subject="gift_export",
+        subject_id=made.id,
+        network_address=network_address,
+        now=now,
+        orders=made.orders,
+    )
     return made.id
 
 
@@ -337,23 +353,4 @@ def _settling(one: GiftOrder, state: str, target: str, now: datetime) -> Booking
         target,
         now,
         order_id=one.id,
-    )
-
-
-def _record(
-    action: str,
-    subject_id: int,
-    actor_id: int,
-    network_address: str,
-    now: datetime,
-    **detail: object,
-) -> None:
-    audit.record(
-        action,
-        actor_id=actor_id,
-        subject="gift_export" if action == "gift.exported" else "gift_order",
-        subject_id=subject_id,
-        network_address=network_address,
-        now=now,
-        **detail,
     )

@@ -349,7 +349,7 @@ def credit_rows(installation: Installation) -> dict[str, int]:
         state="done",
         ordered_at=NOW,
         settled_at=NOW,
-        note="<どうぞ>",
+        note="<1 & 2>",
     )
     credit = PointTransaction(
         key="credit",

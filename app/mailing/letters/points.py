@@ -17,6 +17,7 @@ def points_credited(row: OutboxMail, desk: Desk) -> Words:
     return {
         "account": open_account(row.refs["account"]),
         "credit": credit,
+        "points": f"{credit.points:,}",
         "sums": credit.sums or {},
         "installation": credit.membership.installation,
         "url": desk.link("points.show", transaction_id=credit.id),
