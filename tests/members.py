@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.domain import ledger, terms
+from app.domain import ledger
 from app.domain.programme import OURS, Programme, load
 from app.extensions import db
 from app.models import EcoMembership, Installation, PointEntry, PointTransaction
-from tests.factories import LONG_AGO, InstallationFactory, TermsVersionFactory
+from tests.factories import LONG_AGO, EcoMembershipFactory, InstallationFactory
 
 PROGRAMME: Programme = load(OURS)
 # the half-year from June, and a moment of the December after it
@@ -20,31 +20,8 @@ JUNE = datetime(2027, 6, 10, 1, 0, tzinfo=UTC)
 
 def join(home: Installation | None = None, **changes: Any) -> EcoMembership:
     """Let a home take part from 1 June on, in the caller's transaction."""
-    home = home or InstallationFactory()
-    version = TermsVersionFactory(kind="eco")
-    consent = terms.agree(
-        version,
-        account_id=home.account_id,
-        agreed_at=LONG_AGO,
-        network_address="192.0.2.1",
-    )
-    values = {
-        "installation_id": home.id,
-        "account_id": home.account_id,
-        "gateway_id": home.gateway_id,
-        "consent_id": consent.id,
-        "applied_at": LONG_AGO,
-        "operation_began_on": date(2026, 4, 1),
-        "declared_no_other_generator": True,
-        "declared_no_other_scheme": True,
-        "first_generation_on": date(2026, 4, 1),
-        "note": "",
-        "member_from": date(2026, 6, 1),
-        **changes,
-    }
-    membership = EcoMembership(**values)
-    db.session.add(membership)
-    db.session.flush()
+    about = {"installation": home or InstallationFactory(), "member_from": date(2026, 6, 1)}
+    membership: EcoMembership = EcoMembershipFactory(**(about | changes))
     return membership
 
 

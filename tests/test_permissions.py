@@ -21,6 +21,7 @@ from app.models import (
     Account,
     Alarm,
     Campaign,
+    EcoMembership,
     GatewayImport,
     GiftAnswers,
     GiftExport,
@@ -44,6 +45,7 @@ from tests.factories import (
     DealerFactory,
     DealerInvitationFactory,
     DealerPersonFactory,
+    EcoMembershipFactory,
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
@@ -54,7 +56,7 @@ from tests.factories import (
     RegistrationFactory,
     TermsVersionFactory,
 )
-from tests.members import PROGRAMME, SUMMER, join
+from tests.members import PROGRAMME, SUMMER
 from tests.signing_in import sign_in
 
 TABLE = Path(__file__).parents[1] / "docs" / "permissions.md"
@@ -167,7 +169,8 @@ class Cast:
             expires_at=NOW + timedelta(days=1),
         )
         db.session.add_all([reset, mail, campaign, upload, incident, alarm, export])
-        db.session.add_all(points := self.seat_points(home))
+        membership = EcoMembershipFactory(installation=home)
+        db.session.add_all(points := self.seat_points(membership))
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
@@ -203,29 +206,30 @@ class Cast:
             **{name: one.id for name, one in zip(POINTS, points, strict=True)},
             "gift": "e-money-100",
             "period": SUMMER.first.isoformat(),
+            "membership_id": membership.id,
         }
 
-    def seat_points(self, home: Installation) -> list[Any]:
+    def seat_points(self, membership: EcoMembership) -> list[Any]:
         """Return a credit of the owner's, a report of it, a gift ordered for it, its answers."""
         operator = db.session.scalars(select(Account.id).filter_by(role="operator")).one()
         credit = PointTransaction(
             key="credit",
             kind="credit",
             at=NOW,
-            account_id=home.account_id,
-            membership_id=join(home).id,
+            account_id=membership.account_id,
+            membership_id=membership.id,
             period_first=SUMMER.first,
             points=0,
             self_dwh=0,
             sums=point_sums.add_up(
-                {}, SUMMER.first, SUMMER.first, PROGRAMME, zone=home.zone
+                {}, SUMMER.first, SUMMER.first, PROGRAMME, zone="Asia/Tokyo"
             ).to_json(),
         )
         report = MissingReport(
-            account_id=home.account_id, transaction=credit, words="8月", created_at=NOW
+            account_id=membership.account_id, transaction=credit, words="8月", created_at=NOW
         )
         order = GiftOrder(
-            account_id=home.account_id,
+            account_id=membership.account_id,
             once="x",
             gift="e-money-100",
             kind="balance",
@@ -287,7 +291,6 @@ class Cast:
 
 
 NAMES = {
-    "manage.coming": "eco",
     "operator.act_on_account": "lock",
     "operator.act_on_dealer": "close",
     "operator.act_on_gateway": "free",

@@ -20,6 +20,7 @@ NOUNS = (
     "gateways",
     "transfers",
     "maintenance",
+    "eco",
     "monitor",
     "history",
     "alarms",

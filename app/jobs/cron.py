@@ -10,6 +10,7 @@ from rq.cron import register
 from .alarms import watch
 from .beat import beat
 from .clean import clear_expired
+from .eco import settle_memberships
 from .history import make_due
 from .imports import run_due
 from .mail import send_due
@@ -52,6 +53,7 @@ every(60, "default", recount_late)
 every(10, "default", watch)
 # a half-year that is over is credited within minutes; what a worker left behind is taken up again
 every(60, "default", credit_due)
+every(3600, "default", settle_memberships)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)
 for name in QUEUES:

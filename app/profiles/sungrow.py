@@ -78,7 +78,8 @@ _SETTING_ROWS = (
     Row("most_soc", 13057, "u16", "%", f"{_HA}: 0.1 %; {_RANGE}", per=10, function=3),
     Row("least_soc", 13058, "u16", "%", f"{_HA}: 0.1 %; {_RANGE}", per=10, function=3),
     Row("backup", 13099, "u16", "%", f"{_HA}: reserved SoC for backup", function=3),
-    Row("most_charge_w", 33046, "u16", "W", f"{_HA}: 10 W", times=10, function=3),
+    Row("most_charge_w", 33046, "u16", "W", f"{_HA}: 10 W", times=10, low=1, high=MAX_W,
+        function=3),
 )  # fmt: skip
 
 SUNGROW_SETTINGS = SettingsTable(

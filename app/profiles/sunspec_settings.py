@@ -16,6 +16,7 @@ something else stands by now. Of several models of a kind all are set alike.
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from struct import error, pack, unpack
+from typing import TypeGuard
 
 from . import sunspec_models
 from .base import Layout, LayoutChanged, ReadRequest
@@ -177,11 +178,14 @@ class _Device:
     def offers(self) -> Iterator[Offer]:
         for key, model, name in _LEVELS:
             each = self.models.get(model, ())
-            if each and all(it.has(name) for it in each):
-                least, most = ([it.value(bound) for it in each] for bound in _BOUNDS.get(model, ()))
-                low = max((math.ceil(bound) for bound in least if bound is not None), default=0)
-                high = min((math.floor(bound) for bound in most if bound is not None), default=100)
-                step = max(math.ceil(it.step(name)) for it in each)
+            if not each or not all(it.has(name) for it in each):
+                continue
+            least, most = ([it.value(bound) for it in each] for bound in _BOUNDS[model])
+            # a device may say anything: what is no share of a battery is no bound
+            low = max((math.ceil(bound) for bound in least if _is_share(bound)), default=0)
+            high = min((math.floor(bound) for bound in most if _is_share(bound)), default=100)
+            step = max(math.ceil(it.step(name)) for it in each)
+            if low + step <= high:
                 yield Number(key, low, high, step)
         if self.controls:
             offered = [set(control.modes()) for control in self.controls]
@@ -211,6 +215,10 @@ class _Device:
         if isinstance(mode, str):
             for control in self.controls:
                 yield from control.writes(mode, hold_s or 0)
+
+
+def _is_share(value: float | None) -> TypeGuard[float]:
+    return value is not None and 0 <= value <= 100
 
 
 class SunSpecSettings:

@@ -31,6 +31,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "make_due",
         "clear_expired",
         "recount_late",
+        "settle_memberships",
         "clear_measurements",
         "credit_due",
         *(f"beat:{queue}" for queue in QUEUES),

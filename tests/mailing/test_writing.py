@@ -20,9 +20,9 @@ from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
 from app.models import (
     Dealer,
+    EcoMembership,
     EmailChange,
     GiftOrder,
-    Installation,
     OutboxMail,
     PasswordReset,
     PointTransaction,
@@ -41,6 +41,7 @@ from tests.factories import (
     DealerInvitationFactory,
     DealerPersonFactory,
     DealerRegistrationFactory,
+    EcoMembershipFactory,
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
@@ -50,7 +51,7 @@ from tests.factories import (
     SheetFactory,
     TransferFactory,
 )
-from tests.members import SUMMER, join
+from tests.members import SUMMER
 from tests.wiring import ended, wire
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -204,7 +205,32 @@ SUBJECTS = {
     ),
     "gift_done": ("【ポイント交換のお知らせ】日向 & 券", "Your gift: Hinata & voucher"),
     "gift_returned": ("【ポイント返却のお知らせ】日向 & 券", "Points returned: Hinata & voucher"),
+    "eco_applied": (
+        "【エコ活サークル申込受付のお知らせ】日向 & 家",
+        "Your application to the eco programme: 日向 & 家",
+    ),
+    "eco_admitted": (
+        "【エコ活サークルご参加開始のお知らせ】日向 & 家",
+        "You have joined the eco programme: 日向 & 家",
+    ),
+    "eco_refused": (
+        "【エコ活サークル申込についてのお知らせ】日向 & 家",
+        "We could not accept your application to the eco programme: 日向 & 家",
+    ),
+    "eco_withdrawn": (
+        "【エコ活サークル脱退のお知らせ】日向 & 家",
+        "You have left the eco programme: 日向 & 家",
+    ),
+    "eco_ended": (
+        "【エコ活サークル終了のお知らせ】日向 & 家",
+        "Your part in the eco programme has ended: 日向 & 家",
+    ),
+    "eco_rules": (
+        "【会員規約変更のお知らせ】日向 & 家",
+        "The rules of the eco programme have changed: 日向 & 家",
+    ),
 }
+ECO = tuple(name for name in SUBJECTS if name.startswith("eco_"))
 LINKS = tuple(name for name in SUBJECTS if name.startswith("link_"))
 NAMES_THE_GATEWAY = (
     "registration_provisional",
@@ -215,6 +241,7 @@ NAMES_THE_GATEWAY = (
     "gateway_handed_over",
     "gateway_taken_over",
     *LINKS,
+    *ECO,
     "gateway_freed",
     "sheet_reissued",
     "points_credited",
@@ -319,8 +346,9 @@ def cast_rows() -> dict[str, int]:
         ended_at=NOW,
         how_ended="unlinked",
     )
+    membership = EcoMembershipFactory(installation=installation)
     return {
-        **credit_rows(installation),
+        **credit_rows(membership),
         "token": ApiTokenFactory(account=account, name="日向 & 家").id,
         "link": link.id,
         "account": account.id,
@@ -331,14 +359,15 @@ def cast_rows() -> dict[str, int]:
         "transfer": TransferFactory(installation=installation).id,
         "dealer": dealer.id,
         "contact": MaintenanceContactFactory(dealer=dealer, name="日向 <太郎>", created_at=NOW).id,
+        "membership": membership.id,
         "left": 9,
     }
 
 
-def credit_rows(installation: Installation) -> dict[str, int]:
+def credit_rows(membership: EcoMembership) -> dict[str, int]:
     """Make what letters about points speak of; return the rows' ids."""
     order = GiftOrder(
-        account_id=installation.account_id,
+        account_id=membership.account_id,
         once="x",
         gift="voucher",
         kind="code",
@@ -355,8 +384,8 @@ def credit_rows(installation: Installation) -> dict[str, int]:
         key="credit",
         kind="credit",
         at=NOW,
-        account_id=installation.account_id,
-        membership_id=join(installation).id,
+        account_id=membership.account_id,
+        membership_id=membership.id,
         period_first=SUMMER.first,
         points=1234,
         self_dwh=35_000_000,
@@ -402,6 +431,9 @@ def queued(stage: Stage, app: Flask) -> Callable[..., int]:
                     former_email="taro@example.org",
                     closed_at=NOW,
                 ).id
+            if template in ("eco_refused", "eco_withdrawn", "eco_ended"):
+                over = db.session.get_one(EcoMembership, refs["membership"])
+                over.ended_at, over.how_ended = NOW, "rules_changed"
             if template.startswith(("alarm", "incident")):
                 named = queue_letter(template, language, refs["installation"], to)
             row = OutboxMail(
@@ -459,6 +491,7 @@ def change(app: Flask, mail_id: int, name: str, /, **values: object) -> None:
             "contact": MaintenanceContactFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
             "link": LinkFactory._meta.model,
+            "membership": EcoMembership,
         }[name]
         found = db.session.get_one(subject, row.refs[name.removeprefix("dealer_")])
         for field, value in values.items():

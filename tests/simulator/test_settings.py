@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -162,18 +163,117 @@ def test_a_reserve_that_was_written_is_read_back_and_kept_by_the_battery() -> No
     assert lived["battery_w"] == 0
 
 
-def test_a_charge_ends_by_the_devices_own_timer() -> None:
+def offered(running: Running, profile: str) -> Choice | None:
+    settings = read(running, profile).settings
+    assert settings
+    return next((offer for offer in settings.offers if isinstance(offer, Choice)), None)
+
+
+@every_kind
+def test_what_is_for_a_while_ends_by_the_devices_own_timer(home: Config, profile: str) -> None:
+    clock = Clock()
+    with running_simulator([home], clock=clock) as running:
+        offer = offered(running, profile)
+        for mode in offer.timed if offer else ():
+            result = write(running, profile, {"mode": mode}, hold_s=1800)
+            assert result.settings
+            assert result.settings.values["mode"] == mode
+            clock.at_s += 1700
+            assert told(running)["mode"] == mode
+            # another setting does not begin the time anew
+            if any(other.key == "reserve_pct" for other in result.settings.offers):
+                write(running, profile, {"reserve_pct": 20})
+            clock.at_s += 110
+            later, lived = read(running, profile), told(running)
+            assert later.settings
+            assert later.settings.values["mode"] == lived["mode"] == "green"
+
+
+@every_kind
+def test_a_mode_is_lived_by(home: Config, profile: str) -> None:
+    with running_simulator([home], clock=Clock()) as running:
+        offer = offered(running, profile)
+        for mode in offer.values if offer else ():
+            write(running, profile, {"mode": mode}, hold_s=600)
+            power = told(running)["battery_w"]
+            assert isinstance(power, int)
+            match mode:
+                case "charge":
+                    assert power == -home.battery_w
+                case "standby" | "safe":
+                    assert power == 0
+                case "green":
+                    assert power > 0
+
+
+def test_windows_are_lived_by() -> None:
+    clock = Clock()
+    begins = 22 * 60
+    sunday = 0b1000000
+    windows = [Window(start=begins, end=begins + 30, days=sunday)]
+    with running_simulator([Config(HOME, dialect="huawei-sun2000")], clock=clock) as running:
+        wanted: dict[Key, Value] = {"charge_windows": windows, "mode": "economic"}
+        assert write(running, "huawei-sun2000", wanted).outcome is Outcome.OK
+        powers = []
+        for minutes in (60, 29, 2, 7 * 1440 - 31, 1440):
+            clock.at_s += minutes * 60
+            powers.append(told(running)["battery_w"])
+    night, last, after, next_week, monday = (int(str(power)) for power in powers)
+    assert night == last == next_week == -1500
+    assert after > 0
+    assert monday >= 0
+
+
+def test_the_grid_charges_no_further_than_it_may() -> None:
     clock = Clock()
     with running_simulator([Config(HOME, dialect="huawei-sun2000")], clock=clock) as running:
-        result = write(running, "huawei-sun2000", {"mode": "charge"}, hold_s=1800)
-        charging = told(running)
-        clock.at_s += 1810
-        later, lived = read(running, "huawei-sun2000"), told(running)
-    assert result.settings
-    assert result.settings.values["mode"] == "charge"
-    assert charging["battery_w"] == -3000
-    assert later.settings
-    assert later.settings.values["mode"] == lived["mode"] == "green"
+        write(running, "huawei-sun2000", {"grid_charge_pct": 70})
+        write(running, "huawei-sun2000", {"mode": "charge"}, hold_s=6 * 3600)
+        clock.at_s += 5 * 3600
+        home = told(running)
+    assert home["mode"] == "charge"
+    assert home["soc_pct"] == pytest.approx(70, abs=0.5)
+
+
+@every_kind
+def test_what_was_written_outlives_the_simulator(
+    home: Config, profile: str, tmp_path: Path
+) -> None:
+    clock = Clock()
+    with running_simulator([home], clock=clock, state_dir=tmp_path) as running:
+        settings = read(running, profile).settings
+        assert settings
+        wanted: dict[Key, Value] = {
+            offer.key: offer.values[-1] if isinstance(offer, Choice) else offer.low + offer.step
+            for offer in settings.offers
+            if not isinstance(offer, Windows)
+        }
+        before = write(running, profile, wanted, hold_s=600).settings
+        running.command("refuse 1")
+    clock.at_s += 60
+    with running_simulator([home], clock=clock, state_dir=tmp_path) as running:
+        assert read(running, profile).settings == before
+        refused = write(running, profile, {**wanted, **flipped(wanted)}, hold_s=600)
+        assert refused.outcome is Outcome.OK
+        assert refused.settings == before
+        clock.at_s += 600
+        lapsed = read(running, profile).settings
+    offer = next((offer for offer in settings.offers if isinstance(offer, Choice)), None)
+    if offer and wanted["mode"] in offer.timed:
+        assert lapsed
+        assert lapsed.values["mode"] == "green"
+
+
+def flipped(wanted: Mapping[Key, Value]) -> dict[Key, Value]:
+    return {key: value + 1 for key, value in wanted.items() if isinstance(value, int)}
+
+
+def test_somebody_at_the_device_changes_what_stands_there() -> None:
+    with running_simulator([Config(HOME, dialect="huawei-sun2000")], clock=Clock()) as running:
+        running.command("set-mode 1 economic")
+        settings = read(running, "huawei-sun2000").settings
+    assert settings
+    assert settings.values["mode"] == "economic"
 
 
 def test_a_device_that_refuses_midway_is_read_back() -> None:

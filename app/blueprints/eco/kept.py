@@ -1,0 +1,71 @@
+"""An application on its way, kept in the browser's session until it is sent."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Self
+
+from flask import session
+
+from ...domain.memberships import Agreed, Declared
+
+SESSION_KEY = "eco_application"
+
+
+@dataclass(frozen=True)
+class Application:
+    """What was typed for a gateway, and the agreement to the rules once it was given."""
+
+    gateway_id: str
+    operation_began_on: str
+    no_other_generator: bool
+    no_other_scheme: bool
+    no_subsidy: bool | None = None
+    version_id: int = 0
+    agreed_at: str = ""
+    agreed_from: str = ""
+
+    @classmethod
+    def of(cls, gateway_id: str, declared: Declared) -> Self:
+        """Return what was declared for a gateway; the rules are to be agreed to after it."""
+        typed = asdict(declared)
+        return cls(
+            **typed
+            | {
+                "gateway_id": gateway_id,
+                "operation_began_on": declared.operation_began_on.isoformat(),
+            }
+        )
+
+    @classmethod
+    def find(cls, gateway_id: str) -> Self | None:
+        """Return this browser's application for a gateway."""
+        kept = session.get(SESSION_KEY)
+        if not kept or kept.get("gateway_id") != gateway_id:
+            return None
+        return cls(**kept)
+
+    def keep(self, **changed: Any) -> None:
+        """Remember it in this browser, with what changed; one gateway at a time."""
+        session[SESSION_KEY] = asdict(self) | changed
+
+    @staticmethod
+    def forget() -> None:
+        """Forget what was sent."""
+        session.pop(SESSION_KEY, None)
+
+    @property
+    def declared(self) -> Declared:
+        """Return the declarations."""
+        return Declared(
+            date.fromisoformat(self.operation_began_on),
+            self.no_other_generator,
+            self.no_other_scheme,
+            self.no_subsidy,
+        )
+
+    @property
+    def agreed(self) -> Agreed | None:
+        """Return the agreement to the rules, if it was given."""
+        if not self.agreed_at:
+            return None
+        return Agreed(self.version_id, datetime.fromisoformat(self.agreed_at), self.agreed_from)
