@@ -5,12 +5,12 @@ changes nothing; balances move in the same database transaction, and never below
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
@@ -121,21 +121,41 @@ def _move(booked: Sequence[Booking]) -> None:
         for ledger, points in one.legs:
             if ledger in OWN:
                 moves[one.account_id][ledger] += points
-    # in one order: two who move the same ones wait for each other, and never both
-    for account_id in sorted(moves):
-        more, held = moves[account_id][MEMBER], moves[account_id][RESERVED]
-        if more >= 0 and held >= 0:
-            _open(account_id)
-        if not count_changed(
+    gains = {id_: one for id_, one in moves.items() if min(one.values()) >= 0}
+    _add(gains)
+    for account_id, one in sorted(moves.items()):
+        if account_id not in gains and not count_changed(
             update(PointBalance)
             .where(
                 PointBalance.account_id == account_id,
-                PointBalance.points + more >= 0,
-                PointBalance.reserved + held >= 0,
+                PointBalance.points + one[MEMBER] >= 0,
+                PointBalance.reserved + one[RESERVED] >= 0,
             )
-            .values(points=PointBalance.points + more, reserved=PointBalance.reserved + held)
+            .values(
+                points=PointBalance.points + one[MEMBER],
+                reserved=PointBalance.reserved + one[RESERVED],
+            )
         ):
             raise NotEnough
+
+
+def _add(gains: Mapping[int, Mapping[str, int]]) -> None:
+    """Add to balances what none can refuse, all at once and in one order."""
+    if not gains:
+        return
+    _open(*gains)
+    table = cast(Table, PointBalance.__table__)
+    db.session.connection().execute(
+        table.update()
+        .where(table.c.account_id == bindparam("whose"))
+        .values(
+            points=table.c.points + bindparam("more"), reserved=table.c.reserved + bindparam("held")
+        ),
+        [
+            {"whose": id_, "more": one[MEMBER], "held": one[RESERVED]}
+            for id_, one in sorted(gains.items())
+        ],
+    )
 
 
 def _open(*account_ids: int) -> None:
