@@ -121,20 +121,18 @@ def _move(booked: Sequence[Booking]) -> None:
         for ledger, points in one.legs:
             if ledger in OWN:
                 moves[one.account_id][ledger] += points
-    gains = {id_: one for id_, one in moves.items() if min(one.values()) >= 0}
+    gains = {id_: move for id_, move in moves.items() if min(move.values()) >= 0}
     _add(gains)
-    for account_id, one in sorted(moves.items()):
+    for account_id, move in sorted(moves.items()):
+        more, held = move[MEMBER], move[RESERVED]
         if account_id not in gains and not count_changed(
             update(PointBalance)
             .where(
                 PointBalance.account_id == account_id,
-                PointBalance.points + one[MEMBER] >= 0,
-                PointBalance.reserved + one[RESERVED] >= 0,
+                PointBalance.points + more >= 0,
+                PointBalance.reserved + held >= 0,
             )
-            .values(
-                points=PointBalance.points + one[MEMBER],
-                reserved=PointBalance.reserved + one[RESERVED],
-            )
+            .values(points=PointBalance.points + more, reserved=PointBalance.reserved + held)
         ):
             raise NotEnough
 
