@@ -31,8 +31,8 @@ from .programme import HalfYear, Programme
 from .self_use import Home
 from .writes import count_changed
 
-# memberships that are credited in one transaction: some seconds
-SHARD = 200
+# memberships that are credited in one transaction: a second or so, which polls can wait for
+SHARD = 100
 # how long a shard may take, waiting in its queue included, before it is given to another worker
 LEASE_S = 900
 # days after a period until samples that come late have come
@@ -81,6 +81,9 @@ def due(programme: Programme, today: date) -> HalfYear:
 def open_due(programme: Programme, now: datetime, *, zone: str) -> PointRun | None:
     """Open the run of the newest period that is over, with its shards, once; None if it is open."""
     period = due(programme, day_of(now, zone)[0])
+    # asked every few seconds, all year: nothing is written where it is open
+    if db.session.scalar(select(PointRun.id).where(PointRun.period_first == period.first)):
+        return None
     run_id = db.session.scalar(
         inserts.insert(PointRun)
         .values(period_first=period.first, period_last=period.last, opened_at=now)

@@ -51,8 +51,8 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
-# a half-year that is over is credited within minutes; what a worker left behind is taken up again
-every(60, "default", credit_due)
+# a half-year that is over is credited a few shards at a time, between what cannot wait
+every(10, "default", credit_due)
 every(3600, "default", settle_memberships)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)

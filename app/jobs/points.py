@@ -15,8 +15,9 @@ from .context import in_app
 
 log = structlog.get_logger()
 
-# a round takes at most so many shards; the next one comes a minute later
-SHARDS_A_ROUND = 40
+# a round takes at most so many shards, some seconds of work, and the next one comes ten seconds
+# later: polls are claimed on the same queue and must not wait
+SHARDS_A_ROUND = 4
 # somebody may spend points while they are counted
 TRIES = 3
 
