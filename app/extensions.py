@@ -107,9 +107,10 @@ WAKES = {
     "mail": "app.jobs.mail.send_due",
     "default": "app.jobs.imports.run_due",
     "history": "app.jobs.history.make_due",
+    "settings": "app.jobs.settings.work_due",
 }
 # those that have no queue of their own
-WAKES_ON = {"history": "default"}
+WAKES_ON = {"history": "default", "settings": "poll"}
 WAKE_KEY = "wake_after_commit"
 
 

@@ -293,4 +293,5 @@ def choose(home: Household, mode: str) -> None:
     """Turn to a mode, as somebody does at the device itself."""
     home.mode, home.usual, home.until_s = mode, mode, None
     if stands := words(home):
+        DIALS[home.config.dialect].lapse(home)
         DIALS[home.config.dialect].choose(stands, mode)

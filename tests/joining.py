@@ -5,8 +5,9 @@ from typing import Any
 
 from flask import current_app
 
-from app.domain import memberships, terms
-from app.domain.memberships import Agreed, Declared, Membership
+from app.domain import applications, terms
+from app.domain.applications import Agreed, Declared
+from app.domain.memberships import Membership
 from app.domain.programme import Programme
 from app.models import Account, Installation, TermsVersion
 from tests.factories import (
@@ -64,7 +65,7 @@ def join(
     installation: Installation, *, declared: Declared = DECLARED, now: datetime = NOW, **asked: Any
 ) -> Membership:
     """Apply for a home."""
-    return memberships.apply(
+    return applications.apply(
         installation.account,
         installation.gateway.public_id,
         declared,

@@ -35,6 +35,8 @@ from app.models import (
     PointRun,
     PointTransaction,
     Session,
+    SettingChange,
+    SettingOrder,
 )
 from app.transaction import transaction
 from tests.conftest import test_settings
@@ -66,7 +68,7 @@ ANSWERS = ("yes", "no", "sign in")
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 GATEWAY = "HDM7Q2KX94TP"
 
-POINTS = ("transaction_id", "report_id", "order_id", "answers_id")
+POINTS = ("transaction_id", "report_id", "gift_order_id", "answers_id")
 
 Route = tuple[str, str]
 
@@ -168,7 +170,21 @@ class Cast:
             finished_at=NOW,
             expires_at=NOW + timedelta(days=1),
         )
-        db.session.add_all([reset, mail, campaign, upload, incident, alarm, export])
+        order = SettingOrder(
+            gateway_id=home.gateway_id,
+            installation_id=home.id,
+            by="owner",
+            actor_id=owner.id,
+            state="confirmed",
+            asked_at=NOW,
+            next_try_at=NOW,
+            changes=[
+                SettingChange(
+                    installation_id=home.id, key="reserve_pct", before=20, after=30, back=20
+                )
+            ],
+        )
+        db.session.add_all([reset, mail, campaign, upload, incident, alarm, export, order])
         membership = EcoMembershipFactory(installation=home)
         db.session.add_all(points := self.seat_points(membership))
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
@@ -207,6 +223,8 @@ class Cast:
             "gift": "e-money-100",
             "period": SUMMER.first.isoformat(),
             "membership_id": membership.id,
+            "order_id": order.id,
+            "choice": "off",
         }
 
     def seat_points(self, membership: EcoMembership) -> list[Any]:

@@ -22,6 +22,7 @@ NOUNS = (
     "maintenance",
     "eco",
     "monitor",
+    "settings",
     "history",
     "alarms",
     "points",

@@ -157,6 +157,8 @@ def _settings(target: Target, timeout: float, trust: Trust) -> Iterator[str]:
         yield _line(f"set: {offer.key}", _value(value), _allowed(offer))
     if not result.settings.offers:
         yield _line("can be set", "nothing")
+    for key, why in known.left_out(target.profile).items():
+        yield _line("not set", key, why)
 
 
 def _value(value: Value | None) -> str:

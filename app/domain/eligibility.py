@@ -197,7 +197,7 @@ def _operation(facts: Facts, rules: Conditions, day: date) -> Condition:
         after = _("稼働開始日より前に、発電の記録があります。")
         return Condition("operation", title, State.NOT_MET, after)
     until = last_day(began, rules)
-    met = _("%(day)sまでお申し込みいただけます。", day=f"{until:%Y/%m/%d}")
+    met = _("お申し込みの期限は、%(day)sです。", day=f"{until:%Y/%m/%d}")
     return Condition("operation", title, State.MET, met)
 
 

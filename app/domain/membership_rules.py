@@ -9,7 +9,7 @@ from sqlalchemy import Select, String, cast, exists, literal, select, update
 
 from ..extensions import db
 from ..models import Account, Consent, EcoMembership, OutboxMail, TermsVersion
-from . import memberships, terms
+from . import applications, memberships, terms
 from .memberships import AT_ONCE, TERMS_KIND
 from .programme import Programme
 from .writes import count_changed
@@ -42,7 +42,11 @@ def agree(account: Account, version_id: int, *, network_address: str, now: datet
     try:
         version = terms.agreed(TERMS_KIND, version_id, now)
     except terms.TermsChanged as changed:
-        raise memberships.RulesChanged from changed
+        raise applications.RulesChanged from changed
+    # a write that changes nothing: of two tabs at once the second finds nothing left to agree to
+    count_changed(
+        update(Account).where(Account.id == account.id).values(closed_at=Account.closed_at)
+    )
     behind = list(
         db.session.scalars(_behind(version).where(EcoMembership.account_id == account.id))
     )

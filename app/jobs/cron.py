@@ -17,6 +17,7 @@ from .mail import send_due
 from .measurements import clear_measurements, recount_late
 from .points import credit_due
 from .poll import claim_due
+from .settings import lapse_due, work_due
 from .worker import QUEUES
 
 
@@ -53,6 +54,9 @@ every(60, "default", recount_late)
 every(10, "default", watch)
 # a half-year that is over is credited a few shards at a time, between what cannot wait
 every(10, "default", credit_due)
+# settings are read and written as they are asked; this finds what was put off, or lost its worker
+every(2, "poll", work_due)
+every(20, "default", lapse_due)
 every(3600, "default", settle_memberships)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)

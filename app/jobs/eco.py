@@ -7,7 +7,7 @@ import structlog
 from flask import current_app
 
 from .. import clock
-from ..domain import membership_rules, memberships
+from ..domain import applications, membership_rules
 from ..domain.programme import Programme
 from ..transaction import transaction
 from .context import in_app
@@ -29,8 +29,8 @@ def settle_memberships() -> None:
     now = clock.now()
     ends = monotonic() + RUN_S
     _each(
-        memberships.list_pending,
-        lambda one: memberships.settle(one, programme, now),
+        applications.list_pending,
+        lambda one: applications.settle(one, programme, now),
         ends,
     )
     _each(

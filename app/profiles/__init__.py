@@ -1,5 +1,7 @@
 """Device profiles: what the registers of a gateway mean. Data and pure functions, no I/O."""
 
+from collections.abc import Mapping
+
 from .base import Profile
 from .fronius import Fronius
 from .goodwe import GOODWE, GOODWE_SETTINGS
@@ -66,3 +68,9 @@ def guesses(name: str) -> dict[str, str]:
 def settable(name: str) -> Settable | None:
     """Return what sets the devices of that profile, or None if nothing can be set there."""
     return _SETTABLE.get(name)
+
+
+def left_out(name: str) -> Mapping[str, str]:
+    """Return what documents speak of but is not set, and why not."""
+    table = SETTINGS_TABLES.get(name)
+    return table.left_out if table else {}

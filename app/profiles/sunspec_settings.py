@@ -78,9 +78,11 @@ class _Model:
         Raises:
             CannotSet: the point cannot hold it.
         """
-        point = self.points[name]
+        point, raw = self.points[name], round(value / self.step(name))
         try:
-            data = pack(f">{point.format}", round(value / self.step(name)))
+            if value and not raw:
+                raise CannotSet(f"{name} is too coarse for {value:g}")
+            data = pack(f">{point.format}", raw)
         except error:
             raise CannotSet(f"{name} cannot hold {value:g}") from None
         words = unpack(f">{point.size}H", data)

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import clock
-from app.domain import memberships
+from app.domain import applications
 from app.domain.energy import day_of
 from app.extensions import db
 from app.models import Account, EcoMembership, Installation, Latest, PollState
@@ -77,10 +77,10 @@ def taro(app: Flask, version_id: int) -> FlaskClient:
 def join(app: Flask, installation_id: int) -> int:
     with app.app_context(), transaction():
         installation = db.session.get_one(Installation, installation_id)
-        made = memberships.apply(
+        made = applications.apply(
             installation.account,
             installation.gateway.public_id,
-            memberships.Declared((clock.now() - 45 * DAY).date(), True, True),
+            applications.Declared((clock.now() - 45 * DAY).date(), True, True),
             agreed(clock.now()),
             programme=the_programme(),
             asks_subsidy=False,
@@ -164,6 +164,20 @@ def test_going_back_keeps_what_was_typed(taro: FlaskClient) -> None:
     page = taro.get(f"/eco/gateways/{ID}/apply").text
     assert f'value="{began().replace("/", "-")}"' in page
     assert page.count(" checked") == 2
+
+
+def test_the_next_person_at_the_same_browser_begins_anew(
+    app: Flask, taro: FlaskClient, version_id: int
+) -> None:
+    taro.post(f"/eco/gateways/{ID}/apply", data=typed())
+    taro.post(f"/eco/gateways/{ID}/apply/rules", data={"terms_version": version_id})
+    with app.app_context(), transaction():
+        hanako = CustomerFactory(email="hanako@example.org")
+        db.session.scalars(select(Installation)).one().account = hanako
+    taro.post("/sign-out")
+    buyer = sign_in(taro, "hanako@example.org")
+    assert buyer.post(f"/eco/gateways/{ID}/apply/confirm").location.endswith("/apply")
+    assert standing(app) is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_what_can_be_set_is_shown_and_where_it_stands(app: Flask) -> None:
     assert shown["mode"] == ["economic", "economic, green, charge; for a while: charge"]
     assert shown["charge_windows"] == ["none", "at most 7 times of day"]
     assert shown["grid_charge_pct"] == ["100", "1 to 100 %, or 0"]
+    assert "not set                  mode 3 (TOU)" in result.output
     assert nothing.output.splitlines()[-1].split() == ["can", "be", "set", "nothing"]
 
 

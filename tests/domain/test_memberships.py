@@ -8,7 +8,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain import closing, installations, membership_rules, memberships, transfers
+from app.domain import (
+    applications,
+    closing,
+    installations,
+    membership_rules,
+    memberships,
+    transfers,
+)
 from app.domain.errors import NotFound
 from app.domain.half_hours import HalfHour
 from app.extensions import db
@@ -77,8 +84,8 @@ class Home:
 
     def settle(self, now: datetime) -> str:
         with self.app.app_context(), transaction():
-            [one] = memberships.list_pending(0) or [0]
-            return memberships.settle(one, the_programme(), now)
+            [one] = applications.list_pending(0) or [0]
+            return applications.settle(one, the_programme(), now)
 
 
 @pytest.fixture
@@ -143,10 +150,10 @@ def test_an_application_that_waited_too_long_is_refused_and_may_be_made_again(ap
 @pytest.mark.parametrize(
     ("declared", "refusal"),
     [
-        (replace(DECLARED, no_other_generator=False), memberships.ConditionsNotMet),
-        (replace(DECLARED, no_other_scheme=False), memberships.ConditionsNotMet),
-        (replace(DECLARED, operation_began_on=date(2026, 8, 2)), memberships.ConditionsNotMet),
-        (replace(DECLARED, operation_began_on=date(2024, 11, 22)), memberships.ConditionsNotMet),
+        (replace(DECLARED, no_other_generator=False), applications.ConditionsNotMet),
+        (replace(DECLARED, no_other_scheme=False), applications.ConditionsNotMet),
+        (replace(DECLARED, operation_began_on=date(2026, 8, 2)), applications.ConditionsNotMet),
+        (replace(DECLARED, operation_began_on=date(2024, 11, 22)), applications.ConditionsNotMet),
     ],
 )
 def test_what_does_not_meet_the_conditions_is_refused(
@@ -160,7 +167,7 @@ def test_what_does_not_meet_the_conditions_is_refused(
 
 
 def test_the_third_declaration_counts_where_it_is_asked(sunny: Home) -> None:
-    with pytest.raises(memberships.ConditionsNotMet):
+    with pytest.raises(applications.ConditionsNotMet):
         sunny.join(asks_subsidy=True)
     sunny.join(asks_subsidy=True, declared=replace(DECLARED, no_subsidy=True))
 
@@ -169,13 +176,13 @@ def test_rules_that_changed_meanwhile_are_shown_again(app: Flask, sunny: Home) -
     with app.app_context(), transaction():
         seen = agreed()
         rules(NOW - DAY)
-    with pytest.raises(memberships.RulesChanged):
+    with pytest.raises(applications.RulesChanged):
         sunny.join(agreed=seen)
 
 
 def test_a_stranger_and_a_second_application_are_refused(app: Flask, sunny: Home) -> None:
     sunny.join()
-    with pytest.raises(memberships.AlreadyApplied):
+    with pytest.raises(applications.AlreadyApplied):
         sunny.join()
     with app.app_context(), transaction():
         stranger = CustomerFactory()
@@ -187,7 +194,7 @@ def test_a_stranger_and_a_second_application_are_refused(app: Flask, sunny: Home
 
 def test_two_tabs_at_once_make_one_membership(app: Flask, sunny: Home) -> None:
     results = at_once(app, *[lambda: join(sunny.installation).id] * 4)
-    assert sorted(map(str, results)) == sorted(["1", *[str(memberships.AlreadyApplied)] * 3])
+    assert sorted(map(str, results)) == sorted(["1", *[str(applications.AlreadyApplied)] * 3])
     with app.app_context():
         assert mails() == ["eco_admitted"]
 
@@ -310,10 +317,25 @@ def test_who_agrees_stays_and_is_asked_no_more(app: Flask, sunny: Home) -> None:
         later = NOW + 2 * DAY
         assert membership_rules.find_asked(sunny.owner, NOW) is None
         assert membership_rules.find_asked(sunny.owner, later) is version
-        with pytest.raises(memberships.RulesChanged):
+        with pytest.raises(applications.RulesChanged):
             membership_rules.agree(sunny.owner, version.id - 1, **FROM, now=later)
         assert membership_rules.agree(sunny.owner, version.id, **FROM, now=later)
         assert not membership_rules.agree(sunny.owner, version.id, **FROM, now=later)
         assert sunny.membership.consent.terms_version_id == version.id
         assert membership_rules.find_asked(sunny.owner, later) is None
     assert ask(app, NOW + 90 * DAY) == []
+
+
+def test_two_tabs_agree_once(app: Flask, sunny: Home) -> None:
+    sunny.join()
+    with app.app_context(), transaction():
+        version_id = rules(NOW + DAY).id
+    later = NOW + 2 * DAY
+
+    def agree() -> bool:
+        return membership_rules.agree(sunny.owner, version_id, **FROM, now=later)
+
+    assert sorted(map(str, at_once(app, agree, agree))) == ["False", "True"]
+    with app.app_context():
+        given = select(Consent.id).where(Consent.terms_version_id == version_id)
+        assert len(db.session.scalars(given).all()) == 1

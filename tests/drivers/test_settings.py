@@ -16,7 +16,6 @@ from app.drivers.dialout import Via
 from app.drivers.modbus import Outcome, Target
 from app.drivers.security import Trust
 from app.drivers.settings import SettingsResult, read_settings, write_settings
-from app.profiles.base import Layout
 from app.profiles.settings import CannotSet
 from simulator.household import Config
 from simulator.server import running_simulator
@@ -28,14 +27,28 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 TIMEOUT_S = 0.1
 HOME = "SIM000000001"
 
+
+def text(address: int, value: str, registers: int) -> dict[int, int]:
+    words = struct.unpack(f">{registers}H", value.encode().ljust(2 * registers, b"\0"))
+    return {address + place: word for place, word in enumerate(words)}
+
+
 #: by profile, what is set, the registers it is read from, and the write that sets it
-VICTRON = ("victron-gx", {"min_soc_pct": 30}, {2901: 100}, struct.pack(">BHH", 16, 2901, 1))
+VICTRON = (
+    "victron-gx",
+    {"min_soc_pct": 30},
+    {2901: 100, **text(800, "c0619ab00001", 6)},
+    struct.pack(">BHH", 16, 2901, 1),
+)
 GOODWE = (
     "goodwe-et",
     {"mode": "standby"},
-    {47000: 0, 47511: 1, 35001: 6000},
+    {
+        47000: 0, 47511: 1, 37006: 0, 37007: 50, **dict.fromkeys(range(35001, 35027), 0),
+        35001: 6000, **text(35011, "GW6000-EH", 5),
+    },
     struct.pack(">BHH", 6, 47511, 8),
-)
+)  # fmt: skip
 
 
 def frame(raw: bytes, pdu: bytes, *, tid: int = 0, unit: int = 0) -> bytes:
@@ -158,9 +171,8 @@ def test_a_hostile_answer_to_a_write_ends_in_its_outcome_and_is_not_sent_again(
 
     async def main() -> SettingsResult:
         async with listening(device) as endpoint:
-            layout = Layout(profile, "battery" if profile == "goodwe-et" else "")
             return await write_settings(
-                Target(1, endpoint, profile, layout.to_json()),
+                Target(1, endpoint, profile),
                 wanted,
                 hold_s=None,
                 timeout_s=TIMEOUT_S,
@@ -206,18 +218,47 @@ def test_a_profile_that_can_set_nothing_is_not_asked() -> None:
 @pytest.mark.parametrize("layout", ["rubbish", {"profile": "goodwe-et", "shape": ""}])
 def test_a_layout_that_fits_no_more_is_found_out_anew(layout: object) -> None:
     with running_simulator([Config(HOME, dialect="huawei-sun2000")]) as running:
+        target = Target(1, running.endpoints[HOME], "huawei-sun2000", layout)
+        result = asyncio.run(
+            write_settings(target, {"reserve_pct": 40}, hold_s=None, timeout_s=2, now=lambda: NOW)
+        )
+        again = asyncio.run(read_settings(target, timeout_s=2, now=lambda: NOW))
+    assert result.outcome is again.outcome is Outcome.OK, result.detail
+    assert result.settings == again.settings
+    assert result.settings
+    assert result.settings.values["reserve_pct"] == 40
+
+
+def test_what_is_read_by_a_layout_that_is_known_needs_no_walk() -> None:
+    device = Device({2901: 300}, silent)
+
+    async def main() -> SettingsResult:
+        async with listening(device) as endpoint:
+            layout = {"profile": "victron-gx", "shape": ""}
+            target = Target(1, endpoint, "victron-gx", layout)
+            return await read_settings(target, timeout_s=1, now=lambda: NOW)
+
+    result = asyncio.run(main())
+    assert result.settings
+    assert result.settings.values == {"min_soc_pct": 30}
+
+
+@pytest.mark.parametrize("there", ["goodwe-et", "victron-gx", "7xx"])
+def test_another_makers_device_at_the_address_is_not_written_to(there: str) -> None:
+    kept = {"profile": "huawei-sun2000", "shape": "battery"}
+    with running_simulator([Config(HOME, dialect=there)]) as running:
         result = asyncio.run(
             write_settings(
-                Target(1, running.endpoints[HOME], "huawei-sun2000", layout),
+                Target(1, running.endpoints[HOME], "huawei-sun2000", kept),
                 {"reserve_pct": 40},
                 hold_s=None,
                 timeout_s=2,
                 now=lambda: NOW,
             )
         )
-    assert result.outcome is Outcome.OK, result.detail
-    assert result.settings
-    assert result.settings.values["reserve_pct"] == 40
+    assert result.outcome in {Outcome.BAD_ANSWER, Outcome.EXCEPTION}
+    assert not result.wrote
+    assert result.settings is None
 
 
 def test_settings_are_written_over_tls(tmp_path: Path) -> None:

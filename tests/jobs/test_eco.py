@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import clock
-from app.domain import memberships
+from app.domain import applications
 from app.extensions import db
 from app.jobs.eco import settle_memberships
 from app.models import EcoMembership, OutboxMail
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def waiting(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Three who applied on their first sunny day, of whom the second stays badly connected."""
-    monkeypatch.setattr(memberships, "AT_ONCE", 1)
+    monkeypatch.setattr(applications, "AT_ONCE", 1)
     monkeypatch.setattr(clock, "now", lambda: NOW)
     made = []
     with app.app_context(), transaction():
@@ -72,7 +72,7 @@ def test_each_is_admitted_on_the_day_coverage_is_there_and_refused_when_time_is_
 def test_one_that_cannot_be_settled_keeps_nobody_waiting(
     app: Flask, waiting: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = memberships.settle
+    real = applications.settle
 
     def settle(membership_id: int, *rest: Any) -> str:
         if membership_id == waiting[0]:
@@ -80,7 +80,7 @@ def test_one_that_cannot_be_settled_keeps_nobody_waiting(
         return real(membership_id, *rest)
 
     later(monkeypatch, 30)
-    monkeypatch.setattr(memberships, "settle", settle)
+    monkeypatch.setattr(applications, "settle", settle)
     with pytest.raises(RuntimeError):
         run(app)
     assert states(app) == [None, None, TODAY + 30 * DAY]

@@ -52,6 +52,7 @@ from tests.factories import (
     TransferFactory,
 )
 from tests.members import SUMMER
+from tests.setting import letters_order
 from tests.wiring import ended, wire
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -205,6 +206,14 @@ SUBJECTS = {
     ),
     "gift_done": ("【ポイント交換のお知らせ】日向 & 券", "Your gift: Hinata & voucher"),
     "gift_returned": ("【ポイント返却のお知らせ】日向 & 券", "Points returned: Hinata & voucher"),
+    "setting_changed": (
+        "【設定変更のお知らせ】日向 & 家",
+        "Settings were changed: 日向 & 家",
+    ),
+    "setting_failed": (
+        "【設定を変更できませんでした】日向 & 家",
+        "Settings could not be changed: 日向 & 家",
+    ),
     "eco_applied": (
         "【エコ活サークル申込受付のお知らせ】日向 & 家",
         "Your application to the eco programme: 日向 & 家",
@@ -245,6 +254,8 @@ NAMES_THE_GATEWAY = (
     "gateway_freed",
     "sheet_reissued",
     "points_credited",
+    "setting_changed",
+    "setting_failed",
 )
 # nothing is left to do on the web
 NO_BUTTON = (
@@ -436,6 +447,8 @@ def queued(stage: Stage, app: Flask) -> Callable[..., int]:
                 over.ended_at, over.how_ended = NOW, "rules_changed"
             if template.startswith(("alarm", "incident")):
                 named = queue_letter(template, language, refs["installation"], to)
+            if template.startswith("setting"):
+                named["order"] = letters_order(refs, template)
             row = OutboxMail(
                 key=f"{template}-{language}",
                 template=template,

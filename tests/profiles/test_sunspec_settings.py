@@ -140,6 +140,16 @@ def test_bounds_that_cannot_be_are_none(odd: dict[str, int], offered: Number | N
     assert offers.get("max_soc_pct") == offered
 
 
+@pytest.mark.parametrize("scale", [3, -4])
+def test_a_limit_that_its_point_cannot_hold_is_never_written(scale: int) -> None:
+    # as 0 it would be the opposite of charging, and 16 bits do not hold a million
+    chain = Chain((124, {**STORAGE, "InOutWRte_SF": scale}))
+    before = bytes(chain.data)
+    with pytest.raises(CannotSet):
+        chain.write({"mode": "charge"}, 600)
+    assert chain.data == before
+
+
 def test_the_timer_stands_before_a_limit_does_anything() -> None:
     chain = Chain((1, {}), (124, STORAGE))
     assert chain.write({"mode": "charge"}, 600) == [

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.drivers.modbus import Outcome, Target
+from app.drivers.modbus import Outcome, Target, poll
 from app.drivers.settings import SettingsResult, read_settings, write_settings
 from app.profiles import SETTINGS_TABLES
 from app.profiles.settings import (
@@ -25,6 +26,7 @@ from app.profiles.settings import (
     Window,
     Windows,
 )
+from simulator.control import Wrong
 from simulator.household import Config
 from simulator.server import Running, running_simulator
 
@@ -206,6 +208,30 @@ def test_a_mode_is_lived_by(home: Config, profile: str) -> None:
                     assert power > 0
 
 
+@pytest.mark.parametrize("dialect", ["7xx", "10x"])
+def test_what_was_set_shows_when_the_home_is_read_next(dialect: str) -> None:
+    clock = Clock()
+    with running_simulator([Config(HOME, dialect=dialect)], clock=clock) as running:
+        first = asyncio.run(poll(target(running, "sunspec"), timeout_s=5, now=lambda: NOW))
+        write(running, "sunspec", {"mode": "charge"}, hold_s=600)
+        layout = first.discovery.layout.to_json() if first.discovery else None
+        same = replace(target(running, "sunspec"), layout=layout)
+        second = asyncio.run(poll(same, timeout_s=5, now=lambda: NOW))
+    assert first.sample
+    assert second.sample
+    assert (first.sample.battery_w or 0) > 0
+    assert second.sample.battery_w == -3000
+    assert (second.sample.grid_w or 0) > 3000
+
+
+@pytest.mark.parametrize("line", ["reject 1 after x", "reject 1 after", "obey 1 now", "refuse"])
+def test_a_command_that_is_none_is_refused(line: str) -> None:
+    with running_simulator([Config(HOME)]) as running:
+        with pytest.raises(Wrong):
+            running.command(line)
+        assert write(running, "sunspec", {"reserve_pct": 30}).outcome is Outcome.OK
+
+
 def test_windows_are_lived_by() -> None:
     clock = Clock()
     begins = 22 * 60
@@ -270,10 +296,21 @@ def flipped(wanted: Mapping[Key, Value]) -> dict[Key, Value]:
 
 def test_somebody_at_the_device_changes_what_stands_there() -> None:
     with running_simulator([Config(HOME, dialect="huawei-sun2000")], clock=Clock()) as running:
+        write(running, "huawei-sun2000", {"mode": "charge"}, hold_s=600)
         running.command("set-mode 1 economic")
         settings = read(running, "huawei-sun2000").settings
     assert settings
     assert settings.values["mode"] == "economic"
+
+
+@pytest.mark.parametrize("dialect", ["7xx", "10x"])
+def test_somebody_at_the_device_ends_what_was_for_a_while(dialect: str) -> None:
+    with running_simulator([Config(HOME, dialect=dialect)], clock=Clock()) as running:
+        write(running, "sunspec", {"mode": "standby"}, hold_s=600)
+        running.command("set-mode 1 green")
+        settings, lived = read(running, "sunspec").settings, told(running)
+    assert settings
+    assert settings.values["mode"] == lived["mode"] == "green"
 
 
 def test_a_device_that_refuses_midway_is_read_back() -> None:

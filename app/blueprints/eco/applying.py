@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import eligibility, gateways, memberships, terms
+from ...domain import applications, eligibility, gateways, memberships, terms
+from ...domain.applications import Declared
 from ...domain.eligibility import Condition, State
 from ...domain.errors import NotFound, Rejected
-from ...domain.memberships import Declared
 from ...transaction import transaction
 from ..context import settings
 from ..signin.limited import client_address
@@ -30,7 +30,7 @@ def apply(gateway_id: str) -> ResponseReturnValue:
     installation = gateways.get_owned(current_user, gateway_id)
     if not is_free(installation):
         return redirect(url_for("eco.show", gateway_id=gateway_id), code=303)
-    kept = Application.find(gateway_id)
+    kept = Application.find(current_user.id, gateway_id)
     form = DeclarationForm(data=typed(kept) if kept else None)
     found = look(installation, None)
     # what cannot be changed by declaring it: there is nothing to fill in yet
@@ -47,7 +47,7 @@ def apply(gateway_id: str) -> ResponseReturnValue:
             one.reason for one in found if one.name == "operation" and one.state is State.NOT_MET
         ]
         return show(installation, form, found, is_possible, 422)
-    Application.of(gateway_id, declared).keep()
+    Application.of(current_user.id, gateway_id, declared).keep()
     return redirect(url_for("eco.apply_rules", gateway_id=gateway_id), code=303)
 
 
@@ -74,7 +74,7 @@ def show(
 def apply_rules(gateway_id: str) -> ResponseReturnValue:
     """Show the rules; who agrees goes on."""
     installation = gateways.get_owned(current_user, gateway_id)
-    kept = Application.find(gateway_id)
+    kept = Application.find(current_user.id, gateway_id)
     if kept is None or not is_free(installation):
         return redirect(url_for("eco.apply", gateway_id=gateway_id), code=303)
     now = clock.now()
@@ -86,7 +86,7 @@ def apply_rules(gateway_id: str) -> ResponseReturnValue:
                 version_id=version.id, agreed_at=now.isoformat(), agreed_from=client_address()
             )
             return redirect(url_for("eco.apply_confirm", gateway_id=gateway_id), code=303)
-        refusal = memberships.RulesChanged()
+        refusal = applications.RulesChanged()
     page = render_template(
         "eco/apply_rules.html",
         installation=installation,
@@ -104,7 +104,7 @@ def apply_confirm(gateway_id: str) -> ResponseReturnValue:
     installation = gateways.get_owned(current_user, gateway_id)
     if memberships.find(installation) is not None:
         return redirect(url_for("eco.apply_done", gateway_id=gateway_id), code=303)
-    kept = Application.find(gateway_id)
+    kept = Application.find(current_user.id, gateway_id)
     agreed = kept.agreed if kept else None
     if kept is None or agreed is None or not is_free(installation):
         return redirect(url_for("eco.apply", gateway_id=gateway_id), code=303)
@@ -119,7 +119,7 @@ def apply_confirm(gateway_id: str) -> ResponseReturnValue:
         )
     try:
         with transaction():
-            memberships.apply(
+            applications.apply(
                 current_user,
                 gateway_id,
                 kept.declared,
@@ -129,12 +129,12 @@ def apply_confirm(gateway_id: str) -> ResponseReturnValue:
                 network_address=client_address(),
                 now=clock.now(),
             )
-    except memberships.AlreadyApplied:
+    except applications.AlreadyApplied:
         # another tab was faster, with the same
         pass
     except Rejected as refusal:
         flash(str(refusal), "warning")
-        is_about_rules = isinstance(refusal, memberships.RulesChanged)
+        is_about_rules = isinstance(refusal, applications.RulesChanged)
         step = "eco.apply_rules" if is_about_rules else "eco.apply"
         return redirect(url_for(step, gateway_id=gateway_id), code=303)
     Application.forget()
@@ -165,7 +165,7 @@ def is_free(installation: Any) -> bool:
 
 def look(installation: Any, declared: Declared | None) -> list[Condition]:
     """Return the conditions as they stand with what is declared."""
-    return memberships.conditions(
+    return applications.conditions(
         installation,
         current_user,
         declared,

@@ -7,7 +7,7 @@ from wtforms import BooleanField
 from wtforms.validators import DataRequired
 
 from ...domain import normalise
-from ...domain.memberships import Declared
+from ...domain.applications import Declared
 from ...extensions import lazy_gettext as _
 from ..context import settings
 from ..fields import TextField

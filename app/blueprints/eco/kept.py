@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from flask import session
 
-from ...domain.memberships import Agreed, Declared
+from ...domain.applications import Agreed, Declared
 
 SESSION_KEY = "eco_application"
 
@@ -15,6 +15,8 @@ SESSION_KEY = "eco_application"
 class Application:
     """What was typed for a gateway, and the agreement to the rules once it was given."""
 
+    # the next person at a shared computer is not the first one
+    account_id: int
     gateway_id: str
     operation_began_on: str
     no_other_generator: bool
@@ -25,22 +27,24 @@ class Application:
     agreed_from: str = ""
 
     @classmethod
-    def of(cls, gateway_id: str, declared: Declared) -> Self:
+    def of(cls, account_id: int, gateway_id: str, declared: Declared) -> Self:
         """Return what was declared for a gateway; the rules are to be agreed to after it."""
         typed = asdict(declared)
         return cls(
             **typed
             | {
+                "account_id": account_id,
                 "gateway_id": gateway_id,
                 "operation_began_on": declared.operation_began_on.isoformat(),
             }
         )
 
     @classmethod
-    def find(cls, gateway_id: str) -> Self | None:
-        """Return this browser's application for a gateway."""
+    def find(cls, account_id: int, gateway_id: str) -> Self | None:
+        """Return an account's application for a gateway, as this browser has it."""
         kept = session.get(SESSION_KEY)
-        if not kept or kept.get("gateway_id") != gateway_id:
+        whose = (kept or {}).get("account_id"), (kept or {}).get("gateway_id")
+        if not kept or whose != (account_id, gateway_id):
             return None
         return cls(**kept)
 

@@ -7,6 +7,7 @@ from flask_login import current_user, login_required
 
 from ... import clock
 from ...domain import (
+    applications,
     eco,
     eligibility,
     gateways,
@@ -88,10 +89,10 @@ def show(gateway_id: str) -> str:
     installation = gateways.get_owned(current_user, gateway_id)
     now = clock.now()
     membership = memberships.find(installation)
-    found = memberships.conditions(
+    found = applications.conditions(
         installation,
         current_user,
-        memberships.declared_in(membership) if membership else None,
+        applications.declared_in(membership) if membership else None,
         the_programme(),
         now,
         asks_subsidy=settings().eco_ask_subsidy,
@@ -143,7 +144,7 @@ def agree() -> ResponseReturnValue:
                     network_address=client_address(),
                     now=now,
                 )
-        except memberships.RulesChanged as changed:
+        except applications.RulesChanged as changed:
             refusal = changed
         else:
             flash(_("新しい会員規約に同意いただき、ありがとうございます。"), "success")

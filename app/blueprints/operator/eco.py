@@ -8,7 +8,7 @@ from flask_login import current_user
 from wtforms import RadioField
 
 from ... import clock
-from ...domain import membership_desk, memberships
+from ...domain import applications, membership_desk
 from ...domain.desk import Call
 from ...domain.errors import Rejected
 from ...extensions import lazy_gettext as _
@@ -72,10 +72,10 @@ def found() -> dict[str, Any]:
 def eco_show(membership_id: int) -> str:
     """Show an application or membership with its conditions as they stand."""
     membership = membership_desk.get(membership_id)
-    conditions = memberships.conditions(
+    conditions = applications.conditions(
         membership.installation,
         membership.account,
-        memberships.declared_in(membership),
+        applications.declared_in(membership),
         the_programme(),
         clock.now(),
         asks_subsidy=settings().eco_ask_subsidy,

@@ -75,7 +75,7 @@ def confirm(gift: str) -> ResponseReturnValue:
                     now=clock.now(),
                 )
             flash(_("交換を受け付けました。"), "success")
-            return redirect(url_for("points.show_order", order_id=order_id), code=303)
+            return redirect(url_for("points.show_order", gift_order_id=order_id), code=303)
     except Rejected as refusal:
         quantity = QuantityForm(formdata=None, data={"quantity": request.args.get("quantity", "")})
         quantity.show_rejection(refusal)
@@ -102,11 +102,11 @@ def orders() -> str:
     )
 
 
-@bp.get("/orders/<int:order_id>")
+@bp.get("/orders/<int:gift_order_id>")
 @login_required
-def show_order(order_id: int) -> ResponseReturnValue:
+def show_order(gift_order_id: int) -> ResponseReturnValue:
     """Show an order, and the code of a gift that is done."""
-    one = gift_orders.get_mine(current_user, order_id)
+    one = gift_orders.get_mine(current_user, gift_order_id)
     answer = make_response(
         render_template(
             "points/order.html",

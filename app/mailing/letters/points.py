@@ -51,5 +51,5 @@ def _of_order(row: OutboxMail, desk: Desk) -> dict[str, Any]:
         "account": open_account(row.refs["account"]),
         "order": order,
         "gift_name": order.name_en if row.language == "en" else order.name_ja,
-        "url": desk.link("points.show_order", order_id=order.id),
+        "url": desk.link("points.show_order", gift_order_id=order.id),
     }
