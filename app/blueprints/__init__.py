@@ -25,6 +25,7 @@ NOUNS = (
     "settings",
     "history",
     "alarms",
+    "points",
     "operator",
     "manual",
     "guide",

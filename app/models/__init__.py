@@ -23,6 +23,17 @@ from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
 from .maintenance_contacts import MaintenanceContact
 from .passwords import PasswordReset
+from .points import (
+    GiftAnswers,
+    GiftExport,
+    GiftOrder,
+    MissingReport,
+    PointBalance,
+    PointEntry,
+    PointRun,
+    PointShard,
+    PointTransaction,
+)
 from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
@@ -57,6 +68,9 @@ __all__ = [
     "FailureCount",
     "Gateway",
     "GatewayImport",
+    "GiftAnswers",
+    "GiftExport",
+    "GiftOrder",
     "Heartbeat",
     "HistoryExport",
     "ImportRow",
@@ -66,10 +80,16 @@ __all__ = [
     "MaintenanceContact",
     "MaintenanceLink",
     "MeterCheckpoint",
+    "MissingReport",
     "OutboxMail",
     "Passkey",
     "PasskeyChallenge",
     "PasswordReset",
+    "PointBalance",
+    "PointEntry",
+    "PointRun",
+    "PointShard",
+    "PointTransaction",
     "PollState",
     "PowerConditioner",
     "Provisional",

@@ -36,6 +36,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "recount_late",
         "settle_memberships",
         "clear_measurements",
+        "credit_due",
         *(f"beat:{queue}" for queue in QUEUES),
     }
 
