@@ -34,6 +34,7 @@ from app.models import (
     PasswordReset,
     PointRun,
     PointTransaction,
+    Rollout,
     Session,
     SettingChange,
     SettingOrder,
@@ -190,6 +191,16 @@ class Cast:
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
+        rollout = Rollout(
+            dealer_id=dealers["sets"].id,
+            actor_id=DealerPersonFactory(dealer=dealers["sets"]).id,
+            wanted={"reserve_pct": 40},
+            reason="台風",
+            asked_at=NOW,
+            next_at=NOW,
+        )
+        db.session.add(rollout)
+        db.session.flush()
         key = str(self.app.secret_key)
         self.signed = {
             "activation": tokens.sign(key, "registration", registration.id, registration.url_nonce),
@@ -209,6 +220,8 @@ class Cast:
             "mail_id": mail.id,
             "campaign_id": campaign.id,
             "alarm_id": alarm.id,
+            "rollout_id": rollout.id,
+            "step": 1,
             "incident_id": incident.id,
             "version_id": coming.id,
             "import_id": upload.id,

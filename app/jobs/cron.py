@@ -17,6 +17,7 @@ from .mail import send_due
 from .measurements import clear_measurements, recount_late
 from .points import credit_due
 from .poll import claim_due
+from .rollouts import advance_due
 from .settings import lapse_due, work_due
 from .worker import QUEUES
 
@@ -52,6 +53,8 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
+# settings at many systems go on step by step
+every(5, "default", advance_due)
 # a half-year that is over is credited a few shards at a time, between what cannot wait
 every(10, "default", credit_due)
 # settings are read and written as they are asked; this finds what was put off, or lost its worker

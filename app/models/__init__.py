@@ -37,6 +37,7 @@ from .points import (
 from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
+from .rollouts import Rollout, RolloutPart
 from .sessions import Session
 from .settings import SettingChange, SettingOrder, SettingStand
 from .terms import Consent, TermsVersion
@@ -96,6 +97,8 @@ __all__ = [
     "RecoveryCode",
     "Registration",
     "RegistrationDraft",
+    "Rollout",
+    "RolloutPart",
     "SealedSheet",
     "Session",
     "SettingChange",

@@ -31,6 +31,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "make_due",
         "work_due",
         "lapse_due",
+        "advance_due",
         "clear_expired",
         "recount_late",
         "settle_memberships",

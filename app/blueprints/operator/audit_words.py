@@ -89,6 +89,10 @@ ACTIONS: Mapping[str, object] = {
     "alarm.muted": _("異常の通知を止めた"),
     "alarm.unmuted": _("異常の通知を再開した"),
     "incident.acknowledged": _("障害を確認済みにした"),
+    "rollout.continued": _("一斉変更を続けた"),
+    "rollout.rolled_back": _("一斉変更を元に戻した"),
+    "rollout.started": _("一斉変更を始めた"),
+    "rollout.stopped": _("一斉変更を止めた"),
     "setting.asked": _("設定の変更を申し込んだ"),
     "setting.mails_off": _("設定の変更のメールを止めた"),
     "setting.mails_on": _("設定の変更のメールを再開した"),
@@ -128,6 +132,7 @@ SUBJECTS: Mapping[str, object] = {
     "gateway_import": _("取り込み"),
     "alarm": _("異常"),
     "incident": _("障害"),
+    "rollout": _("一斉変更"),
     "setting_order": _("設定の変更"),
     "eco_membership": _("エコ活サークルの参加"),
 }
