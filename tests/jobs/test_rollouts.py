@@ -212,7 +212,11 @@ def test_a_device_that_changes_nothing_holds_it_too(fleet: Fleet) -> None:
     fleet.run(lambda: fleet.state() == ("held", 1))
 
 
-def test_a_gateway_that_cannot_be_read_fails_and_holds_up_no_other(fleet: Fleet) -> None:
+def test_a_gateway_that_cannot_be_read_fails_and_holds_up_no_other(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried = fleet.app.extensions["settings"].model_copy(update={"poll_timeout_s": 1})
+    monkeypatch.setitem(fleet.app.extensions, "settings", hurried)
     fleet.homes.command(f"offline {id_of(3)}")
     fleet.begin()
     fleet.run(lambda: fleet.states()[:5].count("confirmed") == 4)

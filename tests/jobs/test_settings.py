@@ -137,8 +137,10 @@ def test_a_device_that_refuses_all_stands_as_it_stood(home: Home, device: Runnin
 
 
 def test_a_device_that_is_away_is_tried_again_and_then_given_up(
-    home: Home, device: Running, time: Clock
+    home: Home, device: Running, time: Clock, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hurried = app.extensions["settings"].model_copy(update={"poll_timeout_s": 0.5})
+    monkeypatch.setitem(app.extensions, "settings", hurried)
     device.command(f"offline {HOME}")
     made = ask(home, {"reserve_pct": 77})
     job.work_due()
