@@ -101,6 +101,8 @@ class Line(TransactionManager):
         #: why there is no connection any more
         self.end = "the connection was closed"
         self.patience_s = _OPTIONAL_SHARE * timeout_s
+        #: how long one answer may take, where the caller's limit is for many
+        self.answer_s: float | None = None
 
     async def reach(self) -> None:
         """Connect, by TLS if there is a context for it.
@@ -197,13 +199,15 @@ class Line(TransactionManager):
             Refused: it is a Modbus exception.
             BadAnswer: more came than an answer can hold.
             ConnectionError: the connection is closed.
+            TimeoutError: it took longer than one may.
         """
         if not self.transport:
             raise ConnectionError(self.end)
         self.received = 0
         self.response_future = self.loop.create_future()
         self.pdu_send(asked)
-        answer: ModbusPDU = await self.response_future
+        async with asyncio.timeout(self.answer_s):
+            answer: ModbusPDU = await self.response_future
         if isinstance(answer, ExceptionResponse):
             raise Refused(answer.exception_code)
         return answer

@@ -42,7 +42,7 @@ async def read_settings(
 ) -> SettingsResult:
     """Read what a gateway offers and what it stands at, over a connection of its own.
 
-    Connecting takes at most `timeout_s`, all the rest five times that.
+    Connecting takes at most `timeout_s`, and so does each answer; all of them five times that.
 
     Raises:
         CannotSet: its profile can set nothing.
@@ -91,6 +91,8 @@ async def _attend(
         line, profile = line_to(target, timeout_s, trust)
     except (ValueError, KeyError, Unready) as wrong:
         return SettingsResult(Outcome.UNREACHABLE, now(), detail=f"cannot be asked: {wrong}"[:200])
+    # who answers nothing holds up a worker no longer than a poll does
+    line.answer_s = timeout_s
     visit = _Visit(line, profile, settable, wish)
     settings: Settings | None = None
     outcome, detail = Outcome.OK, ""

@@ -215,6 +215,16 @@ def test_a_profile_that_can_set_nothing_is_not_asked() -> None:
         )
 
 
+def test_a_device_that_answers_nothing_is_not_waited_for_as_long_as_a_slow_one() -> None:
+    with running_simulator([Config(HOME, dialect="huawei-sun2000")]) as running:
+        target = Target(1, running.endpoints[HOME], "huawei-sun2000")
+        running.command(f"offline {HOME}")
+        begun = time.monotonic()
+        result = asyncio.run(read_settings(target, timeout_s=1, now=lambda: NOW))
+    assert result.outcome is Outcome.TIMEOUT
+    assert time.monotonic() - begun < 4
+
+
 @pytest.mark.parametrize("layout", ["rubbish", {"profile": "goodwe-et", "shape": ""}])
 def test_a_layout_that_fits_no_more_is_found_out_anew(layout: object) -> None:
     with running_simulator([Config(HOME, dialect="huawei-sun2000")]) as running:
