@@ -21,6 +21,7 @@ from .blueprints.signin import load_signed_in
 from .blueprints.templating import Environment
 from .cli import register_commands
 from .config import Settings
+from .domain import programme
 from .extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
 from .logs import configure_logs
 from .mailing import showing
@@ -42,12 +43,14 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises:
         pydantic.ValidationError: A setting is missing or wrong; the message names it.
+        ProgrammeWrong: The eco programme's file says what cannot be.
     """
     settings = settings or config.load()
     configure_logs()
     app = Portal(__name__, static_folder=None)
     app.config.update(config.flask_config(settings))
     app.extensions["settings"] = settings
+    app.extensions["programme"] = programme.load(settings.content_dir)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

@@ -10,7 +10,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from app.extensions import db
 from app.jobs.measurements import clear_measurements
 from app.jobs.poll import poll_shard
 from app.models import EnergyTotal, Gateway, PollState, Reading
+from app.profiles.base import Layout
 from app.transaction import transaction
 
 from .polls import CONCURRENCY, GATEWAYS, ROUNDS, bare_loop, canned_gateway
@@ -40,6 +42,13 @@ COPY = (
 
 def measure() -> dict[str, float]:
     """Return the ratio and the three rates, in gateways per second."""
+    with prepared() as (app, ids, port, layout):
+        return rates(app, ids, lambda: bare_poll_all(port, layout))
+
+
+@contextmanager
+def prepared() -> Iterator[tuple[Flask, list[int], int, Layout]]:
+    """Give a portal with gateways to poll, their ids, the server's port and their layout."""
     with tempfile.TemporaryDirectory() as folder, canned_gateway() as port, postgresql() as url:
         app = new_portal(Path(folder), database_url=url, poll_concurrency=CONCURRENCY)
         endpoint = f"tcp://127.0.0.1:{port}/1"
@@ -50,12 +59,12 @@ def measure() -> dict[str, float]:
         ids = add_homes(app, [endpoint] * GATEWAYS)
         with app.app_context(), transaction():
             db.session.execute(update(Gateway).values(layout=layout.to_json()))
-        return rates(app, ids, lambda: bare_poll_all(port, layout))
+        yield app, ids, port, layout
 
 
-def bare_poll_all(port: int, layout: object) -> None:
+def bare_poll_all(port: int, layout: Layout) -> None:
     """Read all gateways' registers with pymodbus alone."""
-    asyncio.run(bare_loop(port, profiles.get("sunspec").requests(layout)))  # type: ignore[arg-type]
+    asyncio.run(bare_loop(port, profiles.get("sunspec").requests(layout)))
 
 
 def rates(app: Flask, ids: list[int], bare: Callable[[], None]) -> dict[str, float]:

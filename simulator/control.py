@@ -8,7 +8,10 @@
     silence ID UNIT         a unit behind the gateway gives no values any more, by its number
     wake ID UNIT            it gives them again
     reset-counters ID       the lifetime counters start from 0
-    set-mode ID MODE        green, economic or standby
+    set-mode ID MODE        green, economic, safe, charge or standby
+    refuse ID [after N]     the device says yes to writes and changes nothing, after N it obeys
+    reject ID [after N]     it answers writes with an exception, after N it obeys
+    obey ID                 it does as it is told again
 
 ID is the home's 12 characters, or its place in the list, counted from 1.
 """
@@ -17,8 +20,10 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from . import settings
 from .household import MODES, Household
 
 if TYPE_CHECKING:
@@ -57,7 +62,8 @@ def carry_out(simulator: "Simulator", line: str) -> str:
             simulator.save()
             return f"ok {home.config.id} {verb}"
     raise Wrong(
-        "commands: list, offline, online, alarm, clear, silence, wake, reset-counters, set-mode"
+        "commands: list, offline, online, alarm, clear, silence, wake, reset-counters, set-mode, "
+        "refuse, reject, obey"
     )
 
 
@@ -89,9 +95,17 @@ def _change(home: Household, verb: str, words: list[str]) -> None:
         case "reset-counters", []:
             home.energy = dict.fromkeys(home.energy, 0.0)
         case "set-mode", [mode] if mode in MODES:
-            home.mode = mode
+            settings.choose(home, mode)
+        case "refuse" | "reject" | "obey", ([] | ["after", _]):
+            home.manners, home.patience = verb, _count(words[-1] if words else "0")
         case _:
             raise Wrong(f"{verb} cannot be done with {' '.join(words) or 'nothing'}")
+
+
+def _count(word: str) -> int:
+    if word.isascii() and word.isdigit():
+        return int(word)
+    raise Wrong(f"no number {word}")
 
 
 def _bit(word: str) -> int:
@@ -113,6 +127,8 @@ def _told(simulator: "Simulator", home: Household) -> dict[str, object]:
         "model": home.config.model,
         "serial": home.config.serial or home.config.id,
         "mode": home.mode,
+        "until_s": home.until_s,
+        "wishes": asdict(home.wishes),
         "online": home.online,
         "silent": home.silent,
         "alarms": [bit for bit in range(31) if home.alarms >> bit & 1],

@@ -11,7 +11,7 @@ from . import sky
 
 SUNSPEC_DIALECTS = ("10x", "7xx", "10x-2", "solaredge-storedge", "fronius-gen24")
 DIALECTS = (*SUNSPEC_DIALECTS, *TABLES)
-MODES = ("green", "economic", "standby")
+MODES = ("green", "economic", "safe", "charge", "standby")
 
 # Energy is summed on a fixed grid of seconds, so that a home that was killed and one that was
 # not count the same; after a long pause a coarser one spares the work.
@@ -20,7 +20,6 @@ _COARSE_STEP_S = 300
 _LONG_S = 600
 _LONGEST_S = 3 * 86400
 
-_RESERVE = 0.10
 _CHARGE_EFFICIENCY = 0.95
 _NIGHT = (23, 7)  # when the tariff of the economic mode is cheap
 
@@ -78,14 +77,45 @@ def _no_energy() -> dict[str, float]:
     return dict.fromkeys(("pv", "load", "import", "export", "charge", "discharge"), 0.0)
 
 
+#: Start and end in minutes of the day, and a bit for each weekday, Monday first.
+Times = tuple[int, int, int]
+
+
+@dataclass
+class Wishes:
+    """What its device was told: how far the battery is used, in %, and when."""
+
+    reserve: float = 10
+    least: float = 0
+    most: float = 100
+    #: how far the grid may charge it
+    grid: float = 100
+    charge: list[Times] = field(default_factory=list)
+    discharge: list[Times] = field(default_factory=list)
+
+
 @dataclass
 class Household:
-    """A home and what it has come to: state of charge, counters in Wh, alarms, mode."""
+    """A home and what it has come to: state of charge, counters in Wh, alarms, mode.
+
+    `mode` holds until `until_s`, if that is not None; then the device goes back to `usual`.
+    `words` are the registers that were written, by their address; `wishes` is what they mean.
+    """
 
     config: Config
     at_s: float = 0.0
     stored: float = 0.5  # share of the battery's capacity
     mode: str = ""
+    usual: str = ""
+    until_s: float | None = None
+    #: that was just now, and no register says so yet
+    lapsed: bool = False
+    words: dict[int, int] = field(default_factory=dict)
+    wishes: Wishes = field(default_factory=Wishes)
+    #: what it makes of a write: "obey"; "refuse" says yes and changes nothing; "reject" says no
+    manners: str = "obey"
+    #: writes that are obeyed all the same
+    patience: int = 0
     online: bool = True
     alarms: int = 0
     #: numbers of units that give no values though the gateway answers
@@ -105,19 +135,31 @@ class Household:
         energy["import"] = max(0.0, balance - pv - energy["discharge"])
         energy["load"] = pv + energy["import"] + energy["discharge"] - energy["export"]
         energy["load"] -= energy["charge"]
-        home = cls(config, at_s=_on_grid(now_s) - 86400, mode=config.mode, energy=energy)
+        home = cls(
+            config,
+            at_s=_on_grid(now_s) - 86400,
+            mode=config.mode,
+            usual=config.mode,
+            energy=energy,
+        )
         home.advance(now_s)
         return home
 
     @classmethod
     def resume(cls, config: Config, kept: Mapping[str, Any]) -> "Household":
         """Return the home that `keep` wrote down."""
-        home = cls(config, mode=config.mode)
+        home = cls(config, mode=config.mode, usual=config.mode)
         home.at_s, home.stored = float(kept["at_s"]), float(kept["stored"])
         home.online, home.alarms = bool(kept["online"]), int(kept["alarms"])
         home.silent = [int(unit) for unit in kept.get("silent", ())]
         if kept["mode"] in MODES:
-            home.mode = kept["mode"]
+            home.mode = home.usual = kept["mode"]
+        if "words" in kept:  # of a simulator that could be set
+            home.usual, home.until_s = kept["usual"], kept["until_s"]
+            home.lapsed = kept["lapsed"]
+            home.words = {int(address): word for address, word in kept["words"].items()}
+            home.wishes = Wishes(**kept["wishes"])
+            home.manners, home.patience = kept["manners"], kept["patience"]
         home.energy |= {name: float(kept["energy"][name]) for name in home.energy}
         return home
 
@@ -132,6 +174,8 @@ class Household:
         self.at_s = max(self.at_s, _on_grid(now_s) - _LONGEST_S)
         while self.at_s + _STEP_S <= now_s:
             step = _COARSE_STEP_S if now_s - self.at_s > _LONG_S else _STEP_S
+            if self.until_s is not None and self.at_s >= self.until_s:
+                self.mode, self.until_s, self.lapsed = self.usual, None, True
             self._live(self.flow(self.at_s + step / 2), step / 3600)
             self.at_s += step
 
@@ -157,26 +201,66 @@ class Household:
         if self.alarms:  # an inverter with a fault converts nothing
             return Flow(0, load, 0, load)
         pv = round(config.panels_w * sky.sunshine(seed, at_s))
-        battery = round(self._battery_w(pv, load, sky.hour_of_day(at_s)))
+        battery = round(self._battery_w(pv, load, at_s))
         pv = min(pv, config.inverter_w - battery)
         return Flow(pv, load, battery, load - pv - battery)
 
-    def _battery_w(self, pv: float, load: float, hour: float) -> float:
+    def _battery_w(self, pv: float, load: float, at_s: float) -> float:
         """Return what the battery gives (> 0) or takes, as the mode wants and the charge allows."""
-        config = self.config
-        night = hour >= _NIGHT[0] or hour < _NIGHT[1]
-        wanted: float = load - pv  # green: keep the home off the grid
-        if self.mode == "economic":
-            # sell the sun, buy at night
-            wanted = -config.battery_w / 2 if night else max(0.0, wanted)
-        elif self.mode == "standby":
-            # stay full for an outage
-            wanted = -config.battery_w / 4 if night else min(0.0, wanted)
+        config, wishes = self.config, self.wishes
+        surplus = pv - load
+        bought = self._bought_w(at_s)
         # Never more than five minutes' worth: it tapers off at both ends.
-        gives = max(0.0, self.stored - _RESERVE) * config.battery_wh * 12
-        takes = (1.0 - self.stored) * config.battery_wh * 12
+        gives = self._above(max(wishes.reserve, wishes.least))
+        takes = max(0.0, -self._above(wishes.most))
+        from_grid = max(0.0, -self._above(min(wishes.most, wishes.grid)))
+        match self.mode:
+            case "economic" if bought:
+                wanted = -bought
+            case "economic":
+                # sell the sun
+                wanted = max(0.0, -surplus) if self._gives_now(at_s) else 0.0
+            case "safe":
+                # stay full for an outage
+                wanted = -bought if bought else min(0.0, -surplus)
+            case "charge":
+                wanted = -config.battery_w
+            case "standby":
+                wanted = 0.0
+            case _:  # green: keep the home off the grid
+                wanted = -surplus
+        # what the sun does not give comes from the grid
+        wanted = max(wanted, -max(0.0, surplus) - from_grid)
         limit = config.battery_w
-        return max(-min(limit, takes), min(wanted, limit, gives, config.inverter_w))
+        return max(-min(limit, takes), min(wanted, limit, max(0.0, gives), config.inverter_w))
+
+    def _bought_w(self, at_s: float) -> float:
+        """Return what is bought for the battery at this hour, whatever the sun gives."""
+        if self.mode not in ("economic", "safe"):
+            return 0.0
+        share = 2 if self.mode == "economic" else 4
+        if windows := self.wishes.charge:
+            return self.config.battery_w / 2 if _within(windows, at_s) else 0.0
+        hour = sky.hour_of_day(at_s)
+        return self.config.battery_w / share if hour >= _NIGHT[0] or hour < _NIGHT[1] else 0.0
+
+    def _gives_now(self, at_s: float) -> bool:
+        return not self.wishes.discharge or _within(self.wishes.discharge, at_s)
+
+    def _above(self, pct: float) -> float:
+        """Return at how many W the charge comes down to `pct` within five minutes."""
+        return (self.stored - pct / 100) * self.config.battery_wh * 12
+
+
+def _within(windows: list[Times], at_s: float) -> bool:
+    """Tell whether a moment is in one of the times of day."""
+    day, minute = sky.day_and_minute(at_s)
+    for start, end, days in windows:
+        begun = days >> day & 1 and start <= minute < (end if end > start else 1440)
+        over_midnight = end < start and days >> (day - 1) % 7 & 1 and minute < end
+        if begun or over_midnight:
+            return True
+    return False
 
 
 def _on_grid(at_s: float) -> float:

@@ -23,11 +23,12 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from app.profiles import TABLES
 from app.profiles.fronius import METER_UNIT
 
-from . import control, registers, tables
+from . import control, registers, settings, tables
 from .household import Config, Household
 
 _HOST = "127.0.0.1"
 _SAVE_EVERY_S = 5
+_READS = (_HOLDING, _INPUT) = (3, 4)
 _STATE_FILE = "households.json"
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
@@ -135,15 +136,15 @@ class Simulator:
         dialect, unit = home.config.dialect, home.config.unit
         if dialect in TABLES:
             blocks = tables.simdata(home.config)
-            return [SimDevice(unit, blocks, action=_Reader(self, home, _by_table).read)]
+            return [SimDevice(unit, blocks, action=_Device(self, home, _by_table).answer)]
         data = [_registers(registers.BASE, registers.blank(home.config))]
         if dialect == "solaredge-storedge":
             data += tables.battery_data(home.config)
-        devices = [SimDevice(unit, data, action=_Reader(self, home, _by_chain).read)]
+        devices = [SimDevice(unit, data, action=_Device(self, home, _by_chain).answer)]
         if dialect == "fronius-gen24" and "meter" not in home.config.without:
             meter = [_registers(registers.BASE, registers.blank(home.config, "meter"))]
-            reader = _Reader(self, home, _by_meter, METER_UNIT)
-            devices.append(SimDevice(METER_UNIT, meter, action=reader.read))
+            reader = _Device(self, home, _by_meter, METER_UNIT)
+            devices.append(SimDevice(METER_UNIT, meter, action=reader.answer))
         return devices
 
     # ---- surviving a restart ---------------------------------------------------------------
@@ -209,8 +210,8 @@ def _by_meter(
     registers.refresh(current, home, now_s, "meter")
 
 
-class _Reader:
-    """Bring a device's registers up to date when they are read, once a second."""
+class _Device:
+    """Answer for a device: bring its registers up to date when they are read, once a second."""
 
     def __init__(
         self, simulator: Simulator, home: Household, refresh: Refresh, unit: int | None = None
@@ -218,24 +219,38 @@ class _Reader:
         self.simulator, self.home, self.refresh, self.unit = simulator, home, refresh, unit
         self.shown: dict[int, object] = {}
 
-    async def read(self, *request: Any) -> ExcCodes | None:
-        """Refresh, or stay silent.
+    async def answer(self, *request: Any) -> ExcCodes | None:
+        """Refresh, take what is written, or stay silent.
 
         `request` is what pymodbus tells an action: function code, start of the registers, address
         and count asked for, the registers, values to be written.
         """
-        function, start, *_, current_registers, _written = request
+        function, start, address, _, current_registers, written = request
         home = self.home
         if not home.online or self.unit in home.silent:
             raise NoSuchIdException("offline")
         now_s = self.simulator.clock()
+        if written:
+            return self._write(address, written, now_s)
+        if function not in _READS:
+            # pymodbus reads back what it echoes
+            return None
         # All reads of one poll should see one moment, but a command is seen at once.
         moment = int(now_s), home.alarms, home.mode, tuple(home.silent)
         if moment != self.shown.get(function):
             self.shown[function] = moment
             home.advance(now_s)
             self.refresh(current_registers, start, function, home, now_s)
+            if function == _HOLDING and self.unit is None:
+                for at, word in settings.words(home).items():
+                    current_registers[at - start] = word
         return None
+
+    def _write(self, address: int, values: list[int], now_s: float) -> ExcCodes | None:
+        self.home.advance(now_s)
+        self.shown.clear()
+        accepted = settings.write(self.home, address, values, now_s)
+        return None if accepted else ExcCodes.DEVICE_FAILURE
 
 
 def fleet(count: int, base_port: int = 0, per_port: int = 1) -> list[Config]:

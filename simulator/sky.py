@@ -47,6 +47,12 @@ def hour_of_day(at_s: float) -> float:
     return (at_s + _JAPAN_S) % _DAY_S / 3600
 
 
+def day_and_minute(at_s: float) -> tuple[int, int]:
+    """Return the day of the week (Monday is 0) and the minute of the day in Japan."""
+    day, second = divmod(at_s + _JAPAN_S, _DAY_S)
+    return int(day + 3) % 7, int(second // 60)  # the epoch began on a Thursday
+
+
 def sunshine(seed: int, at_s: float) -> float:
     """Return what a panel gives, as a share of its rating: 0 at night, about 0.9 at best."""
     local = at_s + _JAPAN_S

@@ -11,6 +11,7 @@ from app.profiles.base import State
 from app.profiles.solaredge import SOLAREDGE
 from app.profiles.tables import First, Row, Sum, Table, Turned
 
+from . import settings
 from .household import Config, Household
 
 _FORMATS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "f32": ">f"}
@@ -41,10 +42,17 @@ def simdata(config: Config) -> tuple[list[SimData], list[SimData], list[SimData]
         kinds[function].append(
             SimData(address, values=[0], datatype=DataType.REGISTERS, readonly=True)
         )
+    kinds[3] += [writable(address) for address in settings.blank(config)]
+    kinds[3].sort(key=lambda data: data.address)
     bits = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
     # a kind of registers that the device lacks cannot be empty, but may be out of the way
     nothing = [SimData(0xFFFF, values=[0], datatype=DataType.REGISTERS, readonly=True)]
     return bits, bits, kinds[3] or nothing, kinds[4] or nothing
+
+
+def writable(address: int) -> SimData:
+    """Return a register that can be written."""
+    return SimData(address, values=[0], datatype=DataType.REGISTERS)
 
 
 def refresh(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
@@ -19,7 +19,7 @@ from ..models import (
     Installation,
     MaintenanceLink,
 )
-from ..profiles.alarm_words import Words, words_of
+from ..profiles.alarm_words import DANGEROUS, PASSING, Words, words_of
 from . import dealers, gateways, incidents, keyset, normalise, paging
 from .alarm_rules import LOST
 from .errors import NotFound
@@ -110,7 +110,8 @@ class Entry:
 def inbox(actor: Account, asked: Asked, now: datetime, *, page: int = 1) -> Page[Entry]:
     """Return the alarms of the gateways that the actor's dealer looks after, worst first.
 
-    What nobody acknowledged comes before what somebody did, 通信断 before faults, then the newest.
+    What nobody acknowledged comes before what somebody did; then what may hurt somebody, 通信断,
+    faults, what mostly passes by itself; then the newest.
 
     Raises:
         NotFound: The actor is no person of a dealer that is there.
@@ -123,7 +124,9 @@ def inbox(actor: Account, asked: Asked, now: datetime, *, page: int = 1) -> Page
     page = paging.within(page, count or 0)
     order = [
         case((AlarmCare.acknowledged_at.is_(None), 0), else_=1),
-        case((Alarm.code == LOST, 0), else_=1),
+        case(
+            (_is_one_of(DANGEROUS), 0), (Alarm.code == LOST, 1), (_is_one_of(PASSING), 3), else_=2
+        ),
     ]
     if asked.state == "cleared":
         order = []
@@ -150,6 +153,12 @@ def inbox(actor: Account, asked: Asked, now: datetime, *, page: int = 1) -> Page
         for row in rows
     ]
     return Page(entries, count or 0, page)
+
+
+def _is_one_of(names: frozenset[str]) -> ColumnElement[bool]:
+    """Return the condition: the last part of the code is one of these."""
+    ordered = sorted(names)
+    return or_(Alarm.code.in_(ordered), *(Alarm.code.endswith(f".{name}") for name in ordered))
 
 
 def _of_dealer(

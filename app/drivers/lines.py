@@ -1,4 +1,4 @@
-"""A connection to a gateway: requests go out, registers come in. The only import of pymodbus here.
+"""A connection to a gateway: requests go out, answers come in. The only import of pymodbus here.
 
 What comes in is hostile: it ends in an answer, a refusal or an error of this line, in bounded
 memory. How long it may take is the caller's to say.
@@ -8,16 +8,23 @@ import asyncio
 import logging
 import ssl
 from dataclasses import replace
+from struct import unpack_from
 from typing import Any
 
 from pymodbus.framer import FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
-from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+    WriteMultipleRegistersRequest,
+    WriteSingleRegisterRequest,
+)
 from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams, CommType
 
 from ..profiles.base import BadAnswer, ReadRequest, Refused
 from ..profiles.endpoints import Endpoint
+from ..profiles.settings import WriteRequest
 from .dialout import Introduction, RelayRefused, Via
 from .security import reason
 
@@ -37,8 +44,14 @@ class _Registers(ModbusPDU):
     data = b""
 
 
+class _Written(ModbusPDU):
+    """An answer to a write: where, and the value (function 6) or how many (16)."""
+
+    told = (0, 0)
+
+
 class _Malformed(ModbusPDU):
-    """A frame whose content is no answer to reading registers."""
+    """A frame whose content is no answer to reading or writing registers."""
 
 
 class _Answers(DecodePDU):
@@ -53,6 +66,11 @@ class _Answers(DecodePDU):
             answer.function_code = function
             answer.data = frame[2:]
             return answer
+        if function in (6, 16) and len(frame) == 5:
+            written = _Written()
+            written.function_code = function
+            written.told = unpack_from(">HH", frame, 1)
+            return written
         return _Malformed()
 
 
@@ -76,13 +94,27 @@ class Line(TransactionManager):
         )
         super().__init__(params, _FRAMER, 0, False, None, None, None)
         self.unit = endpoint.unit
+        self.name = endpoint.name or endpoint.host
         self.received = 0
+        #: a write may have reached the device
+        self.wrote = False
         #: why there is no connection any more
         self.end = "the connection was closed"
         self.patience_s = _OPTIONAL_SHARE * timeout_s
 
-    async def connect_securely(self, name: str) -> None:
-        """Connect by TLS to a peer whose certificate is for `name`.
+    async def reach(self) -> None:
+        """Connect, by TLS if there is a context for it.
+
+        Raises:
+            ConnectionError: there is no connection, or not to whom it should be.
+        """
+        if self.comm_params.sslctx is not None:
+            await self._connect_securely()
+        elif not await self.connect():
+            raise ConnectionError("no connection")
+
+    async def _connect_securely(self) -> None:
+        """Connect by TLS to a peer whose certificate is for the endpoint's name.
 
         Raises:
             ConnectionError: there is no connection, or not to whom it should be.
@@ -97,7 +129,7 @@ class Line(TransactionManager):
                     params.host,
                     params.port,
                     ssl=params.sslctx,
-                    server_hostname=name,
+                    server_hostname=self.name,
                 )
         except TimeoutError:
             raise ConnectionError("TLS: no handshake in time") from None
@@ -112,28 +144,69 @@ class Line(TransactionManager):
             BadAnswer: the answer is not one to this request.
             ConnectionError: the connection is closed.
         """
-        if not self.transport:
-            raise ConnectionError(self.end)
         kind = ReadHoldingRegistersRequest if request.function == 3 else ReadInputRegistersRequest
-        asked: ModbusPDU = kind(
-            dev_id=self.unit if request.unit is None else request.unit,
-            transaction_id=self.getNextTID(),
-            address=request.address,
-            count=request.count,
+        answer = await self._exchange(
+            kind(
+                dev_id=self.unit if request.unit is None else request.unit,
+                transaction_id=self.getNextTID(),
+                address=request.address,
+                count=request.count,
+            )
         )
-        self.received = 0
-        self.response_future = self.loop.create_future()
-        self.pdu_send(asked)
-        answer = await self.response_future
         if isinstance(answer, _Registers) and answer.function_code == request.function:
             if len(answer.data) != 2 * request.count:
                 raise BadAnswer(
                     f"{len(answer.data)} bytes where {2 * request.count} were asked for"
                 )
             return answer.data
+        raise BadAnswer("the answer is not one to this request")
+
+    async def write(self, request: WriteRequest) -> None:
+        """Write registers. That the device says so does not mean that they stand there.
+
+        Raises:
+            Refused: the device answered with a Modbus exception.
+            BadAnswer: the answer is not one to this request.
+            ConnectionError: the connection is closed; the request may have arrived.
+        """
+        self.wrote = self.wrote or bool(self.transport)
+        values = list(request.values)
+        single = request.function == 6
+        kind = WriteSingleRegisterRequest if single else WriteMultipleRegistersRequest
+        answer = await self._exchange(
+            kind(
+                dev_id=self.unit if request.unit is None else request.unit,
+                transaction_id=self.getNextTID(),
+                address=request.address,
+                count=len(values),
+                registers=values,
+            )
+        )
+        told = (request.address, values[0] if single else len(values))
+        if not (
+            isinstance(answer, _Written)
+            and answer.function_code == request.function
+            and answer.told == told
+        ):
+            raise BadAnswer("the answer is not one to this write")
+
+    async def _exchange(self, asked: ModbusPDU) -> ModbusPDU:
+        """Send a request, return the answer to it.
+
+        Raises:
+            Refused: it is a Modbus exception.
+            BadAnswer: more came than an answer can hold.
+            ConnectionError: the connection is closed.
+        """
+        if not self.transport:
+            raise ConnectionError(self.end)
+        self.received = 0
+        self.response_future = self.loop.create_future()
+        self.pdu_send(asked)
+        answer: ModbusPDU = await self.response_future
         if isinstance(answer, ExceptionResponse):
             raise Refused(answer.exception_code)
-        raise BadAnswer("the answer is not one to this request")
+        return answer
 
     async def ask_if_there(self, request: ReadRequest) -> bytes:
         """Return the registers asked for, or nothing if they are refused or nobody answers.

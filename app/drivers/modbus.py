@@ -6,12 +6,12 @@ bounded time and memory, and touches no other.
 
 import asyncio
 import logging
-import ssl
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from .. import profiles
 from ..profiles.base import (
@@ -20,10 +20,12 @@ from ..profiles.base import (
     Layout,
     LayoutChanged,
     Profile,
+    ReadRequest,
     Refused,
     Sample,
 )
 from ..profiles.endpoints import Endpoint
+from ..profiles.settings import WriteRequest
 from .dialout import Via
 from .lines import Line, RelayedLine
 from .security import Trust, Unready
@@ -42,7 +44,9 @@ _NO_ANSWER_BEHIND = 11
 _MAX_DETAIL = 200
 
 # Nobody is trusted until the configuration names an authority.
-_NO_TRUST = Trust()
+NO_TRUST = Trust()
+
+Told = TypeVar("Told")
 
 
 class Outcome(StrEnum):
@@ -95,7 +99,7 @@ async def poll_many(
     concurrency: int,
     timeout_s: float,
     now: Callable[[], datetime],
-    trust: Trust = _NO_TRUST,
+    trust: Trust = NO_TRUST,
 ) -> list[PollResult]:
     """Read gateways, at most `concurrency` at a time; results stand in the order of the targets.
 
@@ -147,7 +151,7 @@ def _shared_seats(targets: Sequence[Target]) -> dict[int, asyncio.Lock]:
 
 
 async def poll(
-    target: Target, *, timeout_s: float, now: Callable[[], datetime], trust: Trust = _NO_TRUST
+    target: Target, *, timeout_s: float, now: Callable[[], datetime], trust: Trust = NO_TRUST
 ) -> PollResult:
     """Read one gateway over a connection of its own: connect, discover if need be, read, close.
 
@@ -155,10 +159,7 @@ async def poll(
     Every failure is an outcome, none is an exception.
     """
     try:
-        endpoint = Endpoint.parse(target.endpoint)
-        profile = profiles.get(target.profile)
-        context = trust.context(target.gateway) if endpoint.tls else None
-        line = _line_to(target, endpoint, timeout_s, context)
+        line, profile = line_to(target, timeout_s, trust)
     except (ValueError, KeyError, Unready) as wrong:
         detail = f"cannot be polled: {wrong}"[:_MAX_DETAIL]
         return PollResult(target.key, Outcome.UNREACHABLE, now(), detail=detail)
@@ -170,29 +171,16 @@ async def poll(
     try:
         # It keeps its own time limit, and no other may surround it: it waits by `wait_for`, which
         # on Python 3.11 loses a time-out that comes as the connection does, and with it our limit.
-        if context is not None:
-            await line.connect_securely(endpoint.name or endpoint.host)
-        elif not await line.connect():
-            raise ConnectionError("no connection")
+        await line.reach()
         async with asyncio.timeout_at(deadline):
             await line.introduce()
             sample = await _read_as_before(line, profile, target.layout)
         if sample is None:
             async with asyncio.timeout(_DISCOVERY_TIMEOUTS * timeout_s):
-                discovery = await _discover(line, profile)
+                discovery = await carry_out(line, profile.discover())
                 sample = await _read(line, profile, discovery.layout)
-    except TimeoutError:
-        outcome, detail = Outcome.TIMEOUT, "no whole answer in time"
-    except Refused as refusal:
-        outcome, detail = Outcome.EXCEPTION, str(refusal)
-    except BadAnswer as bad:
-        outcome, detail = Outcome.BAD_ANSWER, str(bad)
-    except OSError as gone:
-        outcome, detail = Outcome.UNREACHABLE, str(gone)
-    except Exception as unforeseen:
-        # a fault of ours must not end the reading of all the others
-        _log.exception("reading a gateway failed", extra={"gateway": target.key})
-        outcome, detail = Outcome.BAD_ANSWER, f"not understood: {type(unforeseen).__name__}"
+    except Exception as error:
+        outcome, detail = outcome_of(error, target)
     finally:
         line.hang_up()
     if outcome is not Outcome.OK:
@@ -201,19 +189,38 @@ async def poll(
     return PollResult(target.key, outcome, now(), sample, discovery, detail[:_MAX_DETAIL], took_s)
 
 
-def _line_to(
-    target: Target, endpoint: Endpoint, timeout_s: float, context: ssl.SSLContext | None
-) -> Line:
-    """Return the line to a gateway, not connected yet.
+def line_to(target: Target, timeout_s: float, trust: Trust) -> tuple[Line, Profile]:
+    """Return the line to a gateway, not connected yet, and the profile of what answers there.
 
     Raises:
-        ValueError: It dials in, and no relay holds it.
+        ValueError: It has no endpoint, or dials in and no relay holds it.
+        KeyError: There is no such profile.
+        Unready: It cannot be spoken to by TLS.
     """
+    endpoint = Endpoint.parse(target.endpoint)
+    profile = profiles.get(target.profile)
     if not endpoint.is_relayed:
-        return Line(endpoint, timeout_s, context)
+        context = trust.context(target.gateway) if endpoint.tls else None
+        return Line(endpoint, timeout_s, context), profile
     if target.via is None:
         raise ValueError("it has not dialled in")
-    return RelayedLine(endpoint, timeout_s, target.via)
+    return RelayedLine(endpoint, timeout_s, target.via), profile
+
+
+def outcome_of(error: Exception, target: Target) -> tuple[Outcome, str]:
+    """Return how an attempt ended that ended in an error, and what is to be said about it."""
+    match error:
+        case TimeoutError():
+            return Outcome.TIMEOUT, "no whole answer in time"
+        case Refused():
+            return Outcome.EXCEPTION, str(error)
+        case BadAnswer():
+            return Outcome.BAD_ANSWER, str(error)[:_MAX_DETAIL]
+        case OSError():
+            return Outcome.UNREACHABLE, str(error)[:_MAX_DETAIL]
+    # a fault of ours must not end the reading of all the others
+    _log.error("talking to a gateway failed", exc_info=error, extra={"gateway": target.key})
+    return Outcome.BAD_ANSWER, f"not understood: {type(error).__name__}"
 
 
 async def _read_as_before(line: Line, profile: Profile, kept: object) -> Sample | None:
@@ -238,19 +245,35 @@ async def _read(line: Line, profile: Profile, layout: Layout) -> Sample:
     return profile.decode(layout, blocks)
 
 
-async def _discover(line: Line, profile: Profile) -> Discovery:
-    walk = profile.discover()
+async def carry_out(line: Line, walk: Generator[ReadRequest | WriteRequest, bytes, Told]) -> Told:
+    """Do what a profile's walk asks for; return what it returns.
+
+    Raises:
+        Refused: The device refused what the walk does not do without.
+        BadAnswer: An answer does not fit its request, or the walk makes no sense of it.
+        ConnectionError: The connection is closed.
+    """
     try:
         request = next(walk)
         while True:
             try:
-                answer = await (line.ask_if_there if request.optional else line.ask)(request)
-                if not answer:
-                    raise Refused(_NO_ANSWER_BEHIND)
+                answer = await _answer(line, request)
             except Refused as refusal:
                 request = walk.throw(refusal)
             else:
                 request = walk.send(answer)
     except StopIteration as end:
-        found: Discovery = end.value
-        return found
+        told: Told = end.value
+        return told
+
+
+async def _answer(line: Line, request: ReadRequest | WriteRequest) -> bytes:
+    if isinstance(request, WriteRequest):
+        await line.write(request)
+        return b""
+    if not request.optional:
+        return await line.ask(request)
+    answer = await line.ask_if_there(request)
+    if not answer:
+        raise Refused(_NO_ANSWER_BEHIND)
+    return answer

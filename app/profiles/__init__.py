@@ -3,11 +3,13 @@
 from .base import Profile
 from .fronius import Fronius
 from .goodwe import GOODWE
-from .huawei import HUAWEI
+from .huawei import HUAWEI, HUAWEI_SETTINGS
+from .settings import Settable
 from .solaredge import SolarEdge
 from .solax import SOLAX
 from .sungrow import SUNGROW
 from .sunspec import SunSpec
+from .table_settings import SettingsTable, TableSettings
 from .tables import Table, TableProfile
 from .victron import VICTRON
 
@@ -23,6 +25,15 @@ _ALL: tuple[Profile, ...] = (
     *map(TableProfile, TABLES.values()),
 )
 _PROFILES = {profile.name: profile for profile in _ALL}
+
+#: What can be set of them.
+SETTINGS_TABLES: dict[str, SettingsTable] = {
+    settings.table.name: settings for settings in (HUAWEI_SETTINGS,)
+}
+
+_SETTABLE: dict[str, Settable] = {
+    name: TableSettings(settings) for name, settings in SETTINGS_TABLES.items()
+}
 
 #: The names an import may give.
 NAMES = tuple(_PROFILES)
@@ -41,3 +52,8 @@ def guesses(name: str) -> dict[str, str]:
     """Return what nobody has confirmed of a profile: the row, and what is a guess about it."""
     table = TABLES.get(name)
     return {row.key: row.guess for row in table.rows if row.guess} if table else {}
+
+
+def settable(name: str) -> Settable | None:
+    """Return what sets the devices of that profile, or None if nothing can be set there."""
+    return _SETTABLE.get(name)

@@ -293,6 +293,10 @@ WORDS: dict[str, Alarm] = {
     "manufacturer_alrm": UNKNOWN,
 }
 
+#: Last parts of codes: what may hurt somebody, and what mostly passes by itself.
+DANGEROUS = frozenset(name for name, alarm in WORDS.items() if alarm.ja.todo == KEEP_OFF[0])
+PASSING = frozenset(name for name, alarm in WORDS.items() if alarm.ja.todo == WAIT[0])
+
 
 def words_of(code: str, language: str) -> Words:
     """Return the words for a code in a language, "ja" or "en"."""

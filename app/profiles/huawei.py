@@ -1,6 +1,11 @@
 """Huawei SUN2000 inverters with a LUNA2000 battery."""
 
+from collections.abc import Mapping, Sequence
+from struct import iter_unpack, pack, unpack
+
 from .base import State
+from .settings import DAY_MIN, CannotSet, Key, Mode, Window, Windows
+from .table_settings import Held, Level, Same, SettingsTable, Slots, Way, Ways
 from .tables import MAX_W, MAX_WH, Row, Sum, Table
 
 _LIB = "huawei-solar 2.5.0, registers.py"
@@ -86,4 +91,111 @@ HUAWEI = Table(
         # no register has it: what leaves the inverter and what comes from the grid
         Sum("load_w", ("ac_w", "grid_w"), side="AC", computed=True),
     ),
+)
+
+# ---- what can be set -------------------------------------------------------------------------
+
+_SLOTS = 14
+_CHARGE, _DISCHARGE = 0, 1
+_FLAGS: Mapping[int, Key] = {_CHARGE: "charge_windows", _DISCHARGE: "discharge_windows"}
+
+
+def _windows(block: bytes) -> dict[Key, list[Window]]:
+    """Read the time-of-use block: a count, then slots of start, end, flag and weekdays."""
+    (count,) = unpack(">H", block[:2])
+    found: dict[Key, list[Window]] = {key: [] for key in _FLAGS.values()}
+    for start, end, flag, days in list(iter_unpack(">HHBB", block[2:]))[:count]:
+        # the maker's week begins on Sunday
+        ours = (days >> 1 | days << 6) & 0b1111111
+        if flag in _FLAGS and start < end <= DAY_MIN and ours:
+            found[_FLAGS[flag]].append(Window(start=start, end=end, days=ours))
+    return found
+
+
+def _registers(windows: Mapping[Key, Sequence[Window]]) -> tuple[int, ...]:
+    """Write the time-of-use block.
+
+    Raises:
+        CannotSet: windows of charging and discharging overlap, or there are too many together.
+    """
+    slots = [(flag, window) for flag, key in _FLAGS.items() for window in windows[key]]
+    together = Windows("charge_windows", most=_SLOTS, weekdays=True)
+    if not together.allows([window for _, window in slots]):
+        raise CannotSet("windows of charging and discharging overlap, or are too many together")
+    data = pack(">H", len(slots))
+    for flag, window in slots:
+        days = (window["days"] << 1 | window["days"] >> 6) & 0b1111111
+        data += pack(">HHBB", window["start"], window["end"], flag, days)
+    return unpack(f">{1 + 3 * _SLOTS}H", data.ljust(2 + 6 * _SLOTS, b"\0"))
+
+
+_STORE = "battery"
+_SETTING_ROWS = (
+    Row("most_charge", 47081, "u16", "%", f"{_LIB}: charging cutoff, 0.1 %", per=10, part=_STORE),
+    Row("least_charge", 47082, "u16", "%", f"{_LIB}: discharging cutoff, 0.1 %", per=10,
+        part=_STORE),
+    Row("forced_min", 47083, "u16", "code", f"{_LIB}: minutes of forcible charge", part=_STORE),
+    Row("working_mode", 47086, "u16", "code", f"{_LIB}: 2 maximum self-consumption, 5 time of use",
+        part=_STORE),
+    Row("grid_charge", 47087, "u16", "code", f"{_LIB}: 1 charges from the grid", part=_STORE),
+    Row("grid_most", 47088, "u16", "%", f"{_LIB}: grid charge cutoff, 0.1 %", per=10,
+        part=_STORE),
+    Row("forced", 47100, "u16", "code", f"{_LIB}: 0 stop, 1 charge", part=_STORE),
+    Row("backup", 47102, "u16", "%", f"{_LIB}: backup power state of charge, 0.1 %", per=10,
+        part=_STORE),
+    Row("forced_by", 47246, "u16", "code", f"{_LIB}: 0 by time", part=_STORE),
+    Row("forced_w", 47247, "u32", "W", f"{_LIB}: power of forcible charge", part=_STORE),
+    Row("windows", 47255, "block", "code", f"{_LIB}: time of use of a LUNA2000", length=43,
+        part=_STORE),
+)  # fmt: skip
+
+HUAWEI_SETTINGS = SettingsTable(
+    table=HUAWEI,
+    rows=_SETTING_ROWS,
+    items=(
+        Level("max_soc_pct", "most_charge", 0, 100),
+        Level("min_soc_pct", "least_charge", 0, 100),
+        Level("reserve_pct", "backup", 0, 100),
+        Level("grid_charge_pct", "grid_most", 1, 100, switch="grid_charge"),
+        Slots(
+            "windows",
+            (
+                Windows("charge_windows", most=7, weekdays=True),
+                Windows("discharge_windows", most=7, weekdays=True),
+            ),
+            _windows,
+            _registers,
+        ),
+        Ways(
+            (
+                Way(
+                    Mode.CHARGE,
+                    {"forced": 1},
+                    # the timer stands before the charge begins
+                    (
+                        ("forced_by", 0),
+                        ("forced_min", Held(60)),
+                        ("forced_w", Same("rated_battery")),
+                        ("forced", 1),
+                    ),
+                ),
+                Way(
+                    Mode.ECONOMIC,
+                    {"forced": 0, "working_mode": 5},
+                    (("working_mode", 5), ("forced", 0)),
+                ),
+                Way(
+                    Mode.GREEN,
+                    {"forced": 0, "working_mode": 2},
+                    (("working_mode", 2), ("forced", 0)),
+                ),
+            ),
+            # wlcrs/huawei_solar, services: 1440 minutes
+            longest_s=86_400,
+        ),
+    ),
+    left_out={
+        "mode 3 (TOU)": "its windows are those of LG batteries, at other registers",
+        "modes 0, 1, 4": "none of the portal's modes",
+    },
 )

@@ -13,7 +13,7 @@ are sent answers; the driver executes them. Values are what JSON can hold.
 | `grid_charge_pct` | how far the grid may charge it, %; 0 is not at all |
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol, TypedDict
@@ -179,6 +179,22 @@ class Settable(Protocol):
             LayoutChanged: the device is laid out differently now.
             BadAnswer: an answer does not fit its request.
         """
+
+
+def check(offers: Iterable[Offer], wanted: Mapping[Key, Value], hold_s: int | None) -> None:
+    """Let through what a device that makes these offers can be set to.
+
+    Raises:
+        CannotSet: it offers no such setting or value, or not for that long.
+    """
+    known = {offer.key: offer for offer in offers}
+    for key, value in wanted.items():
+        offer = known.get(key)
+        if offer is None or not offer.allows(value):
+            raise CannotSet(f"{key} cannot be {value!r}"[:200])
+        longest_s = offer.longest_s if isinstance(offer, Choice) and value in offer.timed else None
+        if longest_s is not None and (hold_s is None or not 0 < hold_s <= longest_s):
+            raise CannotSet(f"{key} can be {value} for 1 to {longest_s} s")
 
 
 def offer_to_json(offer: Offer) -> dict[str, object]:

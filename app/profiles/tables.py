@@ -31,7 +31,7 @@ from .base import (
     worst,
 )
 
-Kind = Literal["u16", "i16", "u32", "i32", "u64", "f32", "text"]
+Kind = Literal["u16", "i16", "u32", "i32", "u64", "f32", "text", "block"]
 What = Literal["W", "Wh", "%", "text", "code", "state", "bits"]
 
 _FORMATS: Mapping[str, str] = {
@@ -78,7 +78,7 @@ class Row:
     high: float | None = None
     #: the device gives the amount with either sign
     absolute: bool = False
-    #: registers of a text
+    #: registers of a text, or of a block that something else takes apart
     length: int = 0
     #: where it is not the table's
     function: int | None = None
@@ -96,7 +96,7 @@ class Row:
     @property
     def width(self) -> int:
         """Return how many registers it takes."""
-        return self.length if self.kind == "text" else _WIDTHS[self.kind]
+        return self.length or _WIDTHS[self.kind]
 
     @property
     def step(self) -> float:
@@ -200,6 +200,12 @@ class Table:
         (raw,) = struct.unpack(_FORMATS[row.kind], data)
         number: float = raw
         return None if number == _ABSENT.get(row.kind) else number
+
+    def words(self, row: Row, raw: float) -> tuple[int, ...]:
+        """Return the registers that hold a number: what `raw` makes it of."""
+        data = struct.pack(_FORMATS[row.kind], raw if row.kind == "f32" else int(raw))
+        words = struct.unpack(f">{row.width}H", data)
+        return words[::-1] if self.low_word_first else words
 
 
 class TableProfile:

@@ -75,7 +75,7 @@ def test_modes_differ_at_night_and_at_noon():
     assert night["economic"] < 0 <= night["green"]
     noon = {mode: home(mode, at(11)).flow(at(11)).battery_w for mode in MODES}
     assert noon["green"] < 0 <= noon["economic"]
-    assert home("standby", at(19)).flow(at(19)).battery_w == 0
+    assert home("safe", at(19)).flow(at(19)).battery_w == 0
 
 
 def test_a_fault_stops_the_inverter():

@@ -128,11 +128,11 @@ def test_counters_survive_a_restart_and_fall_when_reset(tmp_path):
     clock = Clock()
     with running_simulator(1, state_dir=tmp_path, clock=clock) as running:
         before = read(running.endpoints["SIM000000001"]).sample
-        running.command("set-mode 1 standby")
+        running.command("set-mode 1 safe")
     clock.now_s += 600
     with running_simulator(1, state_dir=tmp_path, clock=clock) as running:
         after = read(running.endpoints["SIM000000001"]).sample
-        assert json.loads(running.command("list"))[0]["mode"] == "standby"
+        assert json.loads(running.command("list"))[0]["mode"] == "safe"
         for name, value in before.counters.items():
             assert 0 <= after.counters[name] - value < 2000
         running.command("reset-counters 1")

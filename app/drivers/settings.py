@@ -1,0 +1,154 @@
+"""Setting gateways over Modbus TCP: reading what can be set, writing it, and reading it back.
+
+What a gateway answers is as hostile here as when it is polled (`modbus.py`): it ends in an outcome,
+in bounded time. Nothing is written twice by itself. Whoever calls holds the device's seat, where
+its maker allows one client at a time (`seat_of`, `domain/seats.py`).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from .. import profiles
+from ..profiles.base import BadAnswer, Layout, LayoutChanged, Profile, Refused
+from ..profiles.settings import CannotSet, Key, Settable, Settings, Value
+from .lines import Line
+from .modbus import NO_TRUST, Outcome, Target, carry_out, line_to, outcome_of
+from .security import Trust, Unready
+
+# A device takes longer to keep a value than to tell one, and there are some twenty requests.
+_TIMEOUTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsResult:
+    """What came of reading or writing settings.
+
+    `settings` is what stood there at the end, `taken_at` when that was. `wrote` says that a write
+    may have reached the device, whatever came of it: to try again is then the caller's question.
+    """
+
+    outcome: Outcome
+    taken_at: datetime
+    settings: Settings | None = None
+    detail: str = ""
+    wrote: bool = False
+
+
+async def read_settings(
+    target: Target, *, timeout_s: float, now: Callable[[], datetime], trust: Trust = NO_TRUST
+) -> SettingsResult:
+    """Read what a gateway offers and what it stands at, over a connection of its own.
+
+    Connecting takes at most `timeout_s`, all the rest five times that.
+
+    Raises:
+        CannotSet: its profile can set nothing.
+    """
+    return await _attend(target, None, timeout_s, now, trust)
+
+
+async def write_settings(
+    target: Target,
+    wanted: Mapping[Key, Value],
+    *,
+    hold_s: int | None,
+    timeout_s: float,
+    now: Callable[[], datetime],
+    trust: Trust = NO_TRUST,
+) -> SettingsResult:
+    """Write settings, then read over the same connection what stands there: the caller compares.
+
+    `hold_s` is how long what the device keeps only for a while shall stand. A device that refuses
+    midway is read back all the same. Time is limited as in `read_settings`.
+
+    Raises:
+        CannotSet: the device, or its profile, offers no such setting or value. Nothing was written.
+    """
+    return await _attend(target, _Wish(wanted, hold_s), timeout_s, now, trust)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    values: Mapping[Key, Value]
+    hold_s: int | None
+
+
+async def _attend(
+    target: Target,
+    wish: _Wish | None,
+    timeout_s: float,
+    now: Callable[[], datetime],
+    trust: Trust,
+) -> SettingsResult:
+    settable = profiles.settable(target.profile)
+    if settable is None:
+        raise CannotSet(f"{target.profile} can set nothing")
+    try:
+        line, profile = line_to(target, timeout_s, trust)
+    except (ValueError, KeyError, Unready) as wrong:
+        return SettingsResult(Outcome.UNREACHABLE, now(), detail=f"cannot be asked: {wrong}"[:200])
+    visit = _Visit(line, profile, settable, wish)
+    settings: Settings | None = None
+    outcome, detail = Outcome.OK, ""
+    try:
+        # it keeps its own time limit, see `poll`
+        await line.reach()
+        async with asyncio.timeout(_TIMEOUTS * timeout_s):
+            await line.introduce()
+            try:
+                await visit.begin(target.layout)
+            except (Refused, BadAnswer) as error:
+                if not line.wrote:
+                    raise
+                outcome, detail = outcome_of(error, target)
+            settings = await visit.read()
+    except CannotSet:
+        raise
+    except Exception as error:
+        if outcome is Outcome.OK:
+            outcome, detail = outcome_of(error, target)
+    finally:
+        line.hang_up()
+    return SettingsResult(outcome, now(), settings, detail, line.wrote)
+
+
+class _Visit:
+    """One connection's worth of setting and reading."""
+
+    def __init__(
+        self, line: Line, profile: Profile, settable: Settable, wish: _Wish | None
+    ) -> None:
+        self.line, self.profile, self.settable, self.wish = line, profile, settable, wish
+        self.layout: Layout | None = None
+        self.settings: Settings | None = None
+
+    async def begin(self, kept: object) -> None:
+        """Write, or read, by the layout that was kept or, where that fits no more, a new one."""
+        if kept is not None:
+            try:
+                self.layout = Layout.from_json(kept)
+                await self._do(self.layout)
+            except LayoutChanged:
+                if self.line.wrote:
+                    raise
+            else:
+                return
+        self.layout = (await carry_out(self.line, self.profile.discover())).layout
+        await self._do(self.layout)
+
+    async def _do(self, layout: Layout) -> None:
+        if self.wish is None:
+            self.settings = await carry_out(self.line, self.settable.read_settings(layout))
+            return
+        await carry_out(
+            self.line,
+            self.settable.write_settings(layout, self.wish.values, hold_s=self.wish.hold_s),
+        )
+
+    async def read(self) -> Settings | None:
+        """Return what stands there now."""
+        if self.settings is None and self.layout is not None:
+            self.settings = await carry_out(self.line, self.settable.read_settings(self.layout))
+        return self.settings
