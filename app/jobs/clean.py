@@ -24,6 +24,7 @@ from ..domain import (
     maintenance_contacts,
     passkeys,
     passwords,
+    plans,
     registrations,
     sealed_sheets,
     sessions,
@@ -77,6 +78,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
     yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
+    yield lambda: plans.clear_old(now)
 
 
 def _commit(step: Step) -> int:

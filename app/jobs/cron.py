@@ -14,7 +14,9 @@ from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
+from .plans import claim_plans
 from .poll import claim_due
+from .weather import read_reports
 from .worker import QUEUES
 
 
@@ -49,6 +51,10 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
+# plans are due at 17:05 of a site's clock, and at once for who chooses something else
+every(15, "default", claim_plans)
+# the agency tells of warnings within minutes of deciding on them
+every(600, "default", read_reports)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)
 for name in QUEUES:

@@ -23,6 +23,7 @@ from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
 from .maintenance_contacts import MaintenanceContact
 from .passwords import PasswordReset
+from .plans import Plan, PlanChoice, WeatherReport
 from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
@@ -68,6 +69,8 @@ __all__ = [
     "Passkey",
     "PasskeyChallenge",
     "PasswordReset",
+    "Plan",
+    "PlanChoice",
     "PollState",
     "PowerConditioner",
     "Provisional",
@@ -81,4 +84,5 @@ __all__ = [
     "TermsVersion",
     "TotpFactor",
     "Transfer",
+    "WeatherReport",
 ]

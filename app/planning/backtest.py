@@ -15,6 +15,7 @@ from .forecasts import (
     Forecast,
     Past,
     Site,
+    Sky,
     TooLittleKnown,
     begins,
     forecast,
@@ -57,11 +58,13 @@ def backtest(
     *,
     days: list[date],
     stored_wh: float,
+    sky_of: Callable[[date], Sky] | None = None,
 ) -> Score | None:
     """Return how plans did on days on end; None where nothing could be planned or compared.
 
     A day runs from its evening to the next. What is left in the battery in the end of it belongs to
-    the next day; its change is valued as the plans value it.
+    the next day; its change is valued as the plans value it. `sky_of` is what a weather report said
+    each evening of the next day, where that was kept.
     """
     states = {"none": stored_wh, "plan": stored_wh, "foresight": stored_wh}
     costs: dict[str, list[float]] = {name: [] for name in states}
@@ -71,7 +74,8 @@ def backtest(
         if pv is None or load is None or np.isnan(pv).any() or np.isnan(load).any():
             continue
         try:
-            expected = forecast(site, _until(past, start), day)
+            sky = sky_of(day) if sky_of else None
+            expected = forecast(site, _until(past, start), day, sky=sky)
         except TooLittleKnown:
             continue
         prices = prices_of(day)

@@ -73,24 +73,40 @@ def night_charge(
 
     `window` tells the night's half hours; between them the home's own sun comes first.
     """
-    candidates = _levels(window, Orders.none(len(window)), most)
+    candidates = _levels(_tonight(window), Orders.none(len(window)), most)
     return _best(battery, prices, stored_wh, forecast, candidates)
 
 
 def least_cost(battery: Battery, prices: Prices, stored_wh: float, forecast: Forecast) -> Plan:
     """Return the orders that cost least by a tariff: from HiGHS's course for the mean forecast.
 
-    That course is turned into what a battery can be told (until when to charge, when not to use
-    or store), its level is tried higher and lower, and whatever costs least over all the likely
-    courses is taken: nothing at all, where that does.
+    That course is turned into what a battery can be told: until when to charge from the grid, and
+    when not to use or not to store. Its level is tried higher and lower, and what costs least over
+    all the likely courses is taken: nothing at all, where that does. Not to use and not to store is
+    told only where it is better in nine of ten courses: the mean's course is surer than the day.
     """
     ideal = cheapest(
         battery, prices, stored_wh, forecast.pv_wh.mean(axis=0), forecast.load_wh.mean(axis=0)
     )
     told, window = told_by(battery, prices, ideal, forecast)
-    free = Orders.none(len(window))
-    candidates = [told, *_levels(window, free, 1.0), *_levels(window, told, 1.0)]
-    return _best(battery, prices, stored_wh, forecast, candidates)
+    # the mean of all courses may need nothing bought where half of them do
+    night = window if window.any() else _tonight(prices.buy == prices.buy.min())
+    free = _levels(night, Orders.none(len(window)), 1.0)
+    if told.may_discharge.all() and told.may_store.all():
+        return _best(battery, prices, stored_wh, forecast, [told, *free])
+    held = _best(battery, prices, stored_wh, forecast, [told, *_levels(night, told, 1.0)])
+    plain = _best(battery, prices, stored_wh, forecast, free)
+    gain = _yen(battery, prices, stored_wh, forecast, plain.orders) - _yen(
+        battery, prices, stored_wh, forecast, held.orders
+    )
+    return held if float(np.percentile(gain, TAIL_PCT)) > 0 else plain
+
+
+def _yen(
+    battery: Battery, prices: Prices, stored_wh: float, forecast: Forecast, orders: Orders
+) -> Floats:
+    """Return what orders cost in each likely course."""
+    return prices.yen(follow(battery, orders, stored_wh, forecast.pv_wh, forecast.load_wh))
 
 
 def told_by(
@@ -106,7 +122,8 @@ def told_by(
     bought = ideal.charge_wh > surplus + SOME_WH
     grid_to, window = np.zeros(length), np.zeros(length, dtype=np.bool_)
     for first, last in _stretches(prices.buy):
-        if bought[first:last].any():
+        # what comes after the day is the next plan's
+        if first < DAY_SLOTS and bought[first:last].any():
             grid_to[first:last] = ideal.stored_wh[last - 1] / battery.capacity_wh
             window[first:last] = True
     before = np.concatenate([[ideal.stored_wh[0]], ideal.stored_wh[:-1]])
@@ -119,7 +136,13 @@ def told_by(
     room = (battery.ceiling * battery.capacity_wh - before) / battery.charge_efficiency
     could_store = np.minimum(np.minimum(surplus, battery.charge_wh), np.maximum(room, 0.0))
     sold = (could_store > SOME_WH) & (ideal.charge_wh < could_store / 2)
-    return Orders(np.clip(grid_to, 0.0, battery.ceiling), ~held, ~sold), window
+    told = np.where(_tonight(window), np.clip(grid_to, 0.0, battery.ceiling), 0.0)
+    return Orders(told, ~held, ~sold), _tonight(window)
+
+
+def _tonight(window: Flags) -> Flags:
+    """Return a window without what the next plan decides."""
+    return window & (np.arange(len(window)) < DAY_SLOTS)
 
 
 def _stretches(buy: Floats) -> list[tuple[int, int]]:

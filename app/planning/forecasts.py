@@ -37,6 +37,8 @@ MOST_OF_LAST_YEAR = 8
 MOST_UNKNOWN = 6
 # below this share of the day's best a ratio to the clear sky is noise
 CLEAR_ENOUGH = 0.1
+# one in so many of the days whose sky was not like the one that is forecast
+OTHERS = 4
 
 
 class Sky(StrEnum):
@@ -239,7 +241,10 @@ def _like(sky: Sky, shares: Floats, clear: Floats) -> Floats:
         Sky.CLOUDY: ranked[count // 4 : max(3 * count // 4, count // 4 + 1)],
         Sky.SUNNY: ranked[-max(count // 2, 1) :],
     }[sky]
-    return shares[chosen]
+    # reports are wrong on some days: a few of the others stay in
+    others = np.setdiff1d(ranked, chosen)[::OTHERS]
+    like: Floats = shares[np.concatenate([chosen, others])]
+    return like
 
 
 def local(start: float, zone: str) -> datetime:

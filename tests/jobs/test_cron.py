@@ -29,6 +29,8 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "run_due",
         "watch",
         "make_due",
+        "claim_plans",
+        "read_reports",
         "clear_expired",
         "recount_late",
         "clear_measurements",
