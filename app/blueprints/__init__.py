@@ -22,6 +22,7 @@ NOUNS = (
     "maintenance",
     "monitor",
     "history",
+    "plans",
     "alarms",
     "operator",
     "manual",

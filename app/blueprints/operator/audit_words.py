@@ -54,6 +54,7 @@ ACTIONS: Mapping[str, object] = {
     "import.printed": _("取り込んだ用紙の印刷を確認した"),
     "import.started": _("取り込みを始めた"),
     "import.uploaded": _("取り込みのファイルを受け取った"),
+    "plans.chosen": _("計画の設定を変更した"),
     "link.changed": _("保守を任せる内容を変更した"),
     "link.ended": _("保守を任せるのを終えた"),
     "link.made": _("販売店に保守を任せた"),
