@@ -199,9 +199,7 @@ def test_why_there_is_no_plan_is_said(
         home = db.session.scalars(select(Installation)).one()
         content = {"days": 5} if outcome == "too_little" else {}
         db.session.add(
-            Plan(
-                installation_id=home.id, day=TODAY, made_at=NOW, outcome=outcome, content=content
-            )
+            Plan(installation_id=home.id, day=TODAY, made_at=NOW, outcome=outcome, content=content)
         )
     assert said in text(taro.get(PAGE).text)
 
@@ -224,7 +222,9 @@ def test_a_dealer_that_looks_leaves_a_receipt_and_cannot_choose(
 ) -> None:
     with app.app_context(), transaction():
         person = DealerPersonFactory(email="dealer@example.org")
-        LinkFactory(installation=db.session.scalars(select(Installation)).one(), dealer=person.dealer)
+        LinkFactory(
+            installation=db.session.scalars(select(Installation)).one(), dealer=person.dealer
+        )
     dealer = sign_in(app.test_client(), "dealer@example.org")
     assert dealer.get(REHEARSAL).status_code == 200
     page = dealer.get(PAGE)
