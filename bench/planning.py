@@ -1,8 +1,8 @@
-"""[plan_home_ms, plan_home_tested_ms, plans_10000_min]: plans of a day, through the job.
+"""[plan_home_ms, plan_home_tested_ms, plans_10000_min]: CPU time of a day's plans, by the job.
 
 One process makes plans by cost for homes with weeks of history, from the database and back into it;
 `plan_home_tested_ms` is one whose held-back days are asked again, as they are once a week. What ten
-thousand homes take is told for one worker from what `HOMES` took, held-back days included once a
+thousand homes take is told for one core from what `HOMES` took, held-back days included once a
 week: it grows with their number, as each is planned on its own.
 
     python -m bench.planning 50
@@ -34,7 +34,7 @@ ZONE = "Asia/Tokyo"
 
 
 def measure(homes: int = HOMES) -> dict[str, float]:
-    """Return milliseconds for a home, and minutes for ten thousand."""
+    """Return milliseconds for a home, and minutes of one core for ten thousand."""
     with tempfile.TemporaryDirectory() as folder:
         app = new_portal(Path(folder))
         add_homes(app, ["tcp://127.0.0.1:1/1"] * homes)
@@ -89,9 +89,9 @@ def settle(now: object) -> list[int]:
 
 
 def timed(id_: int) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     planning.plan_shard([id_])
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a clear sky gives panels, by pvlib: where the sun stands, and what reaches a tilted roof."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -26,8 +27,19 @@ class Panels:
 
 def clear_wh(latitude: float, longitude: float, panels: Panels, starts: Floats) -> Floats:
     """Return what one kW of such panels gives in half hours under a clear sky, in Wh."""
+    one_kw = Panels(None, panels.tilt, panels.azimuth)
+    return _clear_wh(latitude, longitude, one_kw, _packed(starts)).copy()
+
+
+def _packed(starts: Floats) -> bytes:
+    return np.asarray(starts, dtype=np.float64).tobytes()
+
+
+# homes of a prefecture share its capital's sun, and most of them a usual roof
+@lru_cache(maxsize=256)
+def _clear_wh(latitude: float, longitude: float, panels: Panels, packed: bytes) -> Floats:
+    starts = np.frombuffer(packed, dtype=np.float64)
     middles = pd.DatetimeIndex(pd.to_datetime(starts + 900, unit="s", utc=True))
-    # good to a hundredth of a degree, in a tenth of the time of the almanac's own
     sun = solarposition.get_solarposition(middles, latitude, longitude, method="nrel_numpy")
     sky = clearsky.simplified_solis(sun["apparent_elevation"])
     reached = irradiance.get_total_irradiance(
