@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from .inserts import insert
 from .tariffs import Tariff
 
 # the weather agency's evening forecast comes at 17:00
-PLANNED_AT = time(17, 5)
+PLANNED_AT = timedelta(hours=17, minutes=5)
 
 
 class NoPrices(Rejected):
@@ -136,9 +136,10 @@ def change(
 
 def next_due(now: datetime, zone: str) -> datetime:
     """Return when the next plan is made after a moment."""
-    there = ZoneInfo(zone)
     today, _begins = day_of(now, zone)
-    due = datetime.combine(today, PLANNED_AT, there)
+    midnight = datetime(today.year, today.month, today.day, tzinfo=ZoneInfo(zone))
+    # by the wall clock, also where it changes that day
+    due = midnight + PLANNED_AT
     if due <= now:
-        due = datetime.combine(today + timedelta(days=1), PLANNED_AT, there)
+        due += timedelta(days=1)
     return due.astimezone(now.tzinfo)
