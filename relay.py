@@ -6,4 +6,4 @@ from app import create_app
 from app.relay.server import main
 
 if __name__ == "__main__":
-    sys.exit(main(create_app()))
+    sys.exit(main(create_app(commands=False)))

@@ -6,4 +6,4 @@ from app import create_app
 from app.jobs.worker import main
 
 if __name__ == "__main__":
-    sys.exit(main(create_app(), sys.argv[1:]))
+    sys.exit(main(create_app(commands=False), sys.argv[1:]))

@@ -19,10 +19,9 @@ from .blueprints.monitor.polls import Polls
 from .blueprints.numbers import RowNumber
 from .blueprints.signin import load_signed_in
 from .blueprints.templating import Environment
-from .cli import register_commands
 from .config import Settings
 from .domain import programme
-from .extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
+from .extensions import babel, csrf, db, hasher, limiter, login, mail, queues
 from .logs import configure_logs
 from .mailing import showing
 
@@ -38,8 +37,8 @@ class Portal(Flask):
         return func
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Return the wired application.
+def create_app(settings: Settings | None = None, *, commands: bool = True) -> Flask:
+    """Return the wired application, with the commands of `flask` unless nobody can type them.
 
     Raises:
         pydantic.ValidationError: A setting is missing or wrong; the message names it.
@@ -56,7 +55,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
     db.init_app(app)
-    migrate.init_app(app, db, render_as_batch=True)
     login.init_app(app)
     login.user_loader(load_signed_in)
     csrf.init_app(app)
@@ -77,5 +75,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = Polls(app)  # type: ignore[method-assign]
     serve_assets(app)
     send_headers(app, https=settings.base_url.startswith("https://"))
-    register_commands(app)
+    if commands:
+        # with Alembic they are a fifth of what a process loads, and few processes take commands
+        from .cli import register_commands  # noqa: PLC0415
+
+        register_commands(app)
     return app

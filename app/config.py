@@ -51,7 +51,8 @@ class Settings(BaseSettings):
     eco_support_phone: str = "0120-000-001"
     eco_support_hours: str = "平日 10:00–16:00"
     eco_support_mail: str = "eco@example.org"
-    eco_device_series: str = "HDM-"
+    # a third declaration: no subsidy that bought the environmental value
+    eco_ask_subsidy: bool = False
     # what readers of English see; without one, the name above
     service_name_en: str = "Remote Monitoring Service"
     operator_name_en: str = "Hidamari Service Co., Ltd."

@@ -15,7 +15,6 @@ from flask_babel import Babel, gettext, lazy_gettext
 from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_mail import Mail
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from redis import Redis
@@ -94,7 +93,6 @@ if TYPE_CHECKING:
 else:
     Model = db.Model
 
-migrate = Migrate()
 login = LoginManager()
 csrf = CSRFProtect()
 babel = Babel()
@@ -109,9 +107,10 @@ WAKES = {
     "mail": "app.jobs.mail.send_due",
     "default": "app.jobs.imports.run_due",
     "history": "app.jobs.history.make_due",
+    "settings": "app.jobs.settings.work_due",
 }
 # those that have no queue of their own
-WAKES_ON = {"history": "default"}
+WAKES_ON = {"history": "default", "settings": "poll"}
 WAKE_KEY = "wake_after_commit"
 
 

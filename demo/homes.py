@@ -5,6 +5,7 @@ from typing import Any
 
 from app.domain.provisioning import NewGateway
 from app.domain.sheet_passwords import ALPHABET
+from app.profiles import TABLES
 
 from .folder import Folder
 
@@ -21,6 +22,14 @@ KINDS: tuple[Home, ...] = (
         "inverter_w": 8000,
         "panels_w": 8800,
         "battery_wh": 16400,
+    },
+    # of a maker whose devices keep windows of charging and discharging
+    {
+        "model": "HDM-60",
+        "dialect": "huawei-sun2000",
+        "inverter_w": 6000,
+        "panels_w": 6600,
+        "battery_wh": 9800,
     },
 )
 
@@ -59,5 +68,5 @@ def as_row(home: Home) -> NewGateway:
         model=home["model"],
         serial=home["serial"],
         endpoint=endpoint(home),
-        profile="sunspec",
+        profile=home["dialect"] if home["dialect"] in TABLES else "sunspec",
     )

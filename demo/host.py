@@ -28,7 +28,7 @@ def main(folder: Folder) -> None:
             told = True
             print(f"Still waiting for: {', '.join(lacking)}", flush=True)
         time.sleep(0.2)
-    app = create_app()
+    app = create_app(commands=False)
     with app.app_context():
         seed.top_up(folder, all_homes, clock.now())
         seed.ask_at_once(clock.now())

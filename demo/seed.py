@@ -110,6 +110,8 @@ def settle(
     name, prefecture, city, street, postal_code = site
     one.sheet.used_at = since
     one.sheet.used_by_id = customer.id
+    # it has been connected ever since: the eco programme asks for that
+    one.gateway.first_contact_at = since
     installation = Installation(
         gateway_id=one.gateway.id,
         account_id=customer.id,

@@ -154,7 +154,10 @@ class Household:
         home.silent = [int(unit) for unit in kept.get("silent", ())]
         if kept["mode"] in MODES:
             home.mode = home.usual = kept["mode"]
-        if "words" in kept:  # of a simulator that could be set
+        if "words" not in kept:
+            # of a simulator that could not be set: it called safe by another name
+            home.mode = home.usual = "safe" if home.mode == "standby" else home.mode
+        else:
             home.usual, home.until_s = kept["usual"], kept["until_s"]
             home.lapsed = kept["lapsed"]
             home.words = {int(address): word for address, word in kept["words"].items()}

@@ -18,7 +18,8 @@ BASE = 40000
 #: Models in the order of the chain. A second 1 tells of the meter, which is a device of its own.
 _CHAINS = {
     "10x": (1, 103, 120, 124, 160, 802, 1, 203),
-    "7xx": (1, 701, 702, 713, 714, 202),
+    # of both kinds of control, as a device between two generations of models has it
+    "7xx": (1, 701, 702, 713, 714, 202, 704, 124),
     # two inverters, the second without a DC side of its own
     "10x-2": (1, 103, 120, 124, 160, 802, 1, 103, 1, 203),
     # batteries have registers of their own
@@ -64,12 +65,19 @@ def _points(number: int) -> Iterator[tuple[str, int, str]]:
             yield f"{turn + 1}.{point['name']}", point["size"], point["type"]
 
 
+def places_of(config: Config) -> dict[str, Place]:
+    """Return where each point of a home's chain lies, by `model.point`."""
+    return _places(config.dialect, tuple(config.without))[0]
+
+
 @cache
-def _places(dialect: str) -> tuple[dict[str, Place], int]:
+def _places(dialect: str, without: tuple[str, ...] = ()) -> tuple[dict[str, Place], int]:
     """Return where each point lies (`model.point` → offset, size, format, absent), and the end."""
     places: dict[str, Place] = {}
     offset, seen = 2, Counter[int]()
     for number in _CHAINS[dialect]:
+        if str(number) in without:
+            continue
         prefix = str(number) + "'" * seen[number]
         seen[number] += 1
         for name, size, kind in _points(number):
@@ -81,7 +89,7 @@ def _places(dialect: str) -> tuple[dict[str, Place], int]:
 
 def blank(config: Config, dialect: str = "") -> list[int]:
     """Return the registers from `BASE` on, with all that never changes."""
-    places, end = _places(dialect or config.dialect)
+    places, end = _places(dialect or config.dialect, tuple(config.without))
     registers = [0] * (end + 2)
     registers[:2] = struct.unpack(">2H", b"SunS")
     registers[end] = 0xFFFF
@@ -105,7 +113,7 @@ def refresh(
 ) -> None:
     """Write the values of this moment into the registers that `blank` made."""
     dialect = dialect or home.config.dialect
-    places, _ = _places(dialect)
+    places, _ = _places(dialect, tuple(home.config.without))
     flow = home.flow(now_s)
     values = _values_7xx(home, flow) if dialect == "7xx" else _values_10x(home, flow)
     if dialect == "10x-2":
@@ -140,6 +148,12 @@ def _constants(config: Config, dialect: str) -> dict[str, int | str]:
         "1.Mn": config.maker, "1.Md": config.model, "1.Vr": config.firmware,
         "1.SN": config.serial or config.id, "1.Opt": "", "1.DA": config.unit,
     }  # fmt: skip
+    common |= {
+        "124.WChaMax": config.battery_w, "124.WChaMax_SF": 0, "124.StorCtl_Mod": 0,
+        "124.MinRsvPct": 1000, "124.MinRsvPct_SF": -2, "124.ChaState_SF": -2,
+        "124.OutWRte": 10_000, "124.InWRte": 10_000, "124.InOutWRte_SF": -2,
+        "124.InOutWRte_RvrtTms": 0, "124.ChaGriSet": 0,
+    }  # fmt: skip
     if dialect != "7xx":
         common |= _OF_MAKERS.get(dialect, {})
         meter, unit = ("1''", "1'") if dialect == "10x-2" else ("1'", "-")
@@ -155,8 +169,6 @@ def _constants(config: Config, dialect: str) -> dict[str, int | str]:
             "120.WHRtg": config.battery_wh // 10, "120.WHRtg_SF": 1,
             "120.MaxChaRte": config.battery_w, "120.MaxChaRte_SF": 0,
             "120.MaxDisChaRte": config.battery_w, "120.MaxDisChaRte_SF": 0,
-            "124.WChaMax": config.battery_w, "124.WChaMax_SF": 0, "124.StorCtl_Mod": 0,
-            "124.MinRsvPct": 1000, "124.MinRsvPct_SF": -2, "124.ChaState_SF": -2,
             "160.DCA_SF": -1, "160.DCV_SF": -1, "160.DCW_SF": 0, "160.DCWH_SF": 0, "160.Evt": 0,
             "160.N": 4, "160.1.ID": 1, "160.2.ID": 2, "160.3.ID": 3, "160.4.ID": 4,
             "160.1.IDStr": "MPPT 1", "160.2.IDStr": "MPPT 2",
@@ -165,7 +177,8 @@ def _constants(config: Config, dialect: str) -> dict[str, int | str]:
             "160.1.DCEvt": 0, "160.2.DCEvt": 0, "160.3.DCEvt": 0, "160.4.DCEvt": 0,
             "802.WHRtg": config.battery_wh, "802.WHRtg_SF": 0, "802.WChaDisChaMax_SF": 0,
             "802.WChaRteMax": config.battery_w, "802.WDisChaRteMax": config.battery_w,
-            "802.SoC_SF": -1, "802.SoCRsvMin": 100, "802.Typ": 4, "802.Evt1": 0, "802.W_SF": 0,
+            "802.SoC_SF": -1, "802.SoCRsvMin": 100, "802.SocRsvMax": 1000,
+            "802.Typ": 4, "802.Evt1": 0, "802.W_SF": 0,
             "203.W_SF": 0, "203.TotWh_SF": 0, "203.Evt": 0,
         }  # fmt: skip
     return common | {
@@ -177,6 +190,8 @@ def _constants(config: Config, dialect: str) -> dict[str, int | str]:
         "702.WDisChaRteMax": config.battery_w // 10,
         "713.WHRtg": config.battery_wh // 10, "713.WH_SF": 1, "713.Pct_SF": -1, "713.SoH": 985,
         "713.Sta": 0,
+        "704.WSetEna": 0, "704.WSetMod": 0, "704.WSet": 0, "704.WSet_SF": 0,
+        "704.WSetEnaRvrt": 0, "704.WSetRvrtTms": 0,
         "714.NPrt": 3, "714.PrtAlrms": 0, "714.DCW_SF": 0, "714.DCWH_SF": 0,
         "714.1.PrtTyp": 0, "714.1.ID": 1, "714.1.IDStr": "PV1", "714.1.DCAlrm": 0,
         "714.2.PrtTyp": 0, "714.2.ID": 2, "714.2.IDStr": "PV2", "714.2.DCAlrm": 0,
@@ -218,6 +233,7 @@ def _values_7xx(home: Household, flow: Flow) -> dict[str, int]:
         "701.InvSt": 6 if home.alarms else 7 if idle else 3, "701.Alrm": home.alarms,
         "701.TotWhInj": max(0, energy["pv"] + energy["discharge"] - energy["charge"]),
         "713.SoC": round(home.stored * 1000),
+        "124.ChaState": round(home.stored * 1000) * 10, "124.ChaSt": _charge_status(home, flow),
         "713.WHAvail": round(home.stored * home.config.battery_wh / 10),
         "714.1.DCW": first, "714.2.DCW": flow.pv_w - first, "714.3.DCW": flow.battery_w,
         "714.1.DCWhInj": energy["pv"] * 6 // 10, "714.1.DCWhAbs": 0,

@@ -8,9 +8,10 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,14 @@ class Simulator:
         if dialect in TABLES:
             blocks = tables.simdata(home.config)
             return [SimDevice(unit, blocks, action=_Device(self, home, _by_table).answer)]
-        data = [_registers(registers.BASE, registers.blank(home.config))]
+        writable = settings.blank(home.config)
+        data = _registers(registers.BASE, registers.blank(home.config), writable)
         if dialect == "solaredge-storedge":
             data += tables.battery_data(home.config)
+            data += map(tables.writable, writable)
         devices = [SimDevice(unit, data, action=_Device(self, home, _by_chain).answer)]
         if dialect == "fronius-gen24" and "meter" not in home.config.without:
-            meter = [_registers(registers.BASE, registers.blank(home.config, "meter"))]
+            meter = _registers(registers.BASE, registers.blank(home.config, "meter"))
             reader = _Device(self, home, _by_meter, METER_UNIT)
             devices.append(SimDevice(METER_UNIT, meter, action=reader.answer))
         return devices
@@ -185,8 +188,22 @@ class Simulator:
         return control.carry_out(self, line)
 
 
-def _registers(address: int, values: list[int]) -> SimData:
-    return SimData(address, values=values, datatype=DataType.REGISTERS, readonly=True)
+def _registers(address: int, values: list[int], writable: Collection[int] = ()) -> list[SimData]:
+    """Return registers in a row, by whether they can be written."""
+    return [
+        SimData(
+            run[0],
+            values=[values[at - address] for at in run],
+            datatype=DataType.REGISTERS,
+            readonly=readonly,
+        )
+        for readonly, run in (
+            (readonly, list(run))
+            for readonly, run in groupby(
+                range(address, address + len(values)), lambda at: at not in writable
+            )
+        )
+    ]
 
 
 Refresh = Callable[[list[int], int, int, Household, float], None]

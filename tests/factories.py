@@ -22,9 +22,11 @@ from app.extensions import db, hasher
 from app.models import (
     Account,
     ApiToken,
+    Consent,
     Dealer,
     DealerInvitation,
     DealerRegistration,
+    EcoMembership,
     EmailChange,
     Gateway,
     Installation,
@@ -391,3 +393,28 @@ class TermsVersionFactory(Row):
     body_en = "# Terms of use\n\nThese terms set out how the service may be used."
     effective_at = LONG_AGO
     published_at = factory.SelfAttribute("effective_at")
+
+
+class EcoMembershipFactory(Row):
+    """A member of the eco programme since the day of applying; `member_from=None` still waits."""
+
+    class Meta:
+        model = EcoMembership
+
+    installation = factory.SubFactory(InstallationFactory)
+    account = factory.SelfAttribute("installation.account")
+    gateway_id = factory.SelfAttribute("installation.gateway_id")
+    applied_at = LONG_AGO
+    operation_began_on = factory.LazyAttribute(lambda row: row.applied_at.date())
+    first_generation_on = factory.LazyAttribute(lambda row: row.applied_at.date())
+    declared_no_other_generator = True
+    declared_no_other_scheme = True
+    member_from: Any = factory.LazyAttribute(lambda row: row.applied_at.date())
+    consent = factory.LazyAttribute(
+        lambda row: Consent(
+            terms_version=TermsVersionFactory(kind="eco"),
+            account_id=row.account.id,
+            agreed_at=row.applied_at,
+            network_address="192.0.2.1",
+        )
+    )

@@ -28,6 +28,8 @@ from app.models import (
     OutboxMail,
     PasswordReset,
     Session,
+    SettingChange,
+    SettingOrder,
 )
 from app.transaction import transaction
 from tests.conftest import test_settings
@@ -38,6 +40,7 @@ from tests.factories import (
     DealerFactory,
     DealerInvitationFactory,
     DealerPersonFactory,
+    EcoMembershipFactory,
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
@@ -157,7 +160,21 @@ class Cast:
             finished_at=NOW,
             expires_at=NOW + timedelta(days=1),
         )
-        db.session.add_all([reset, mail, campaign, upload, incident, alarm, export])
+        order = SettingOrder(
+            gateway_id=home.gateway_id,
+            installation_id=home.id,
+            by="owner",
+            actor_id=owner.id,
+            state="confirmed",
+            asked_at=NOW,
+            next_try_at=NOW,
+            changes=[
+                SettingChange(
+                    installation_id=home.id, key="reserve_pct", before=20, after=30, back=20
+                )
+            ],
+        )
+        db.session.add_all([reset, mail, campaign, upload, incident, alarm, export, order])
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
         db.session.flush()
@@ -190,6 +207,9 @@ class Cast:
             "noun": "customers",
             "span": "day",
             "export_id": export.id,
+            "order_id": order.id,
+            "choice": "off",
+            "membership_id": EcoMembershipFactory(installation=home).id,
         }
 
     def name_rest(self) -> None:
@@ -234,7 +254,6 @@ class Cast:
 
 
 NAMES = {
-    "manage.coming": "eco",
     "operator.act_on_account": "lock",
     "operator.act_on_dealer": "close",
     "operator.act_on_gateway": "free",

@@ -9,10 +9,10 @@ from flask import Flask
 
 from app import create_app
 from app.config import Settings
-from app.extensions import babel, csrf, db, hasher, limiter, login, mail, migrate, queues
+from app.extensions import babel, csrf, db, hasher, limiter, login, mail, queues
 
 # what `create_app` binds, and what a second application therefore takes from the first
-EXTENSIONS = (db, migrate, login, csrf, babel, mail, limiter, queues, hasher)
+EXTENSIONS = (db, login, csrf, babel, mail, limiter, queues, hasher)
 
 # one for each kind of database, and some for settings that a file's tests share
 KEPT = 5

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ..config import Settings
 from ..domain import normalise
+from . import setting_words
 from .alarm_words import alarm_words, incident_words
 from .words import language, say_quickly
 
@@ -64,3 +65,10 @@ def give_context(app: Flask) -> None:
         time=show_time, day=show_date, kilo=show_kilo, phone=normalise.phone
     )
     app.jinja_env.globals.update(alarm_words=alarm_words, incident_words=incident_words)
+    app.jinja_env.globals.update(
+        mode_words=setting_words.mode_words,
+        setting_name=setting_words.setting_name,
+        setting_value=setting_words.setting_value,
+        setting_who=setting_words.setting_who,
+        setting_why=setting_words.setting_why,
+    )

@@ -1,7 +1,9 @@
 """Commands: `flask …`, one module per noun."""
 
 from flask import Flask
+from flask_migrate import Migrate
 
+from ..extensions import db
 from .accounts import accounts
 from .campaign import campaign
 from .dealers import dealers
@@ -13,7 +15,8 @@ from .terms import terms
 
 
 def register_commands(app: Flask) -> None:
-    """Register every command group."""
+    """Register every command group, and what `flask db` needs."""
+    Migrate(app, db, render_as_batch=True)
     app.cli.add_command(campaign)
     app.cli.add_command(accounts)
     app.cli.add_command(dealers)

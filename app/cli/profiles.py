@@ -14,8 +14,10 @@ from ..config import Settings
 from ..domain import seats
 from ..drivers.modbus import Outcome, PollResult, Target, poll
 from ..drivers.security import Trust
+from ..drivers.settings import SettingsResult, read_settings
 from ..profiles.base import Discovery, Layout, Sample
 from ..profiles.endpoints import Endpoint
+from ..profiles.settings import Choice, Number, Offer, Value, Windows
 from ..transaction import transaction
 
 profiles = AppGroup("profiles", help="Device profiles: what the registers of a gateway mean.")
@@ -25,6 +27,9 @@ _ORDER = (*(name for name in known.NAMES if name != "sunspec"), "sunspec")
 
 # A profile takes five times the time for an answer at most, and one more for what is around it.
 _TRY = 6
+
+# The same again to read what can be set, of the one that fits.
+_SETTINGS_TRY = 6
 
 _POWERS = {
     "pv_w": "generation",
@@ -48,8 +53,9 @@ _POWERS = {
 def probe(endpoint: str, profile: str | None, timeout: float, gateway: str) -> None:
     """Try each profile on the device at ENDPOINT and show the values of the one that fits.
 
-    Nothing is written to the device, and nothing is kept of it. One connection is open at a time,
-    and the poller keeps away meanwhile from a device that allows a single one.
+    What can be set, and where it stands, is shown as well. Nothing is written to the device, and
+    nothing is kept of it. One connection is open at a time, and the poller keeps away meanwhile
+    from a device that allows a single one.
     """
     try:
         address = Endpoint.parse(endpoint).address
@@ -58,7 +64,7 @@ def probe(endpoint: str, profile: str | None, timeout: float, gateway: str) -> N
     names = (profile,) if profile else _ORDER
     holder = uuid4().hex
     with transaction():
-        lease_s = len(names) * _TRY * timeout
+        lease_s = (len(names) * _TRY + _SETTINGS_TRY) * timeout
         if not seats.take([address], holder, clock.now(), lease_s=lease_s):
             raise click.ClickException(f"{endpoint} is being polled: try again in a moment")
     try:
@@ -89,6 +95,10 @@ def _probe(endpoint: str, names: Sequence[str], timeout: float, gateway: str) ->
     if best.sample and best.discovery:
         click.echo("")
         for line in _shown(str(best.key), best.sample, best.discovery):
+            click.echo(line)
+        layout = best.discovery.layout.to_json()
+        target = Target(best.key, endpoint, str(best.key), layout, gateway)
+        for line in _settings(target, timeout, trust):
             click.echo(line)
 
 
@@ -129,6 +139,52 @@ def _shown(name: str, sample: Sample, found: Discovery) -> Iterator[str]:
         )
     for key, guess in known.guesses(name).items():
         yield _line("not confirmed", key, guess)
+
+
+def _settings(target: Target, timeout: float, trust: Trust) -> Iterator[str]:
+    """Give the lines that show what can be set and where it stands."""
+    if known.settable(target.profile) is None:
+        yield _line("can be set", "nothing")
+        return
+    result: SettingsResult = asyncio.run(
+        read_settings(target, timeout_s=timeout, now=clock.now, trust=trust)
+    )
+    if result.settings is None:
+        yield _line("can be set", f"unknown: {result.detail}")
+        return
+    for offer in result.settings.offers:
+        value = result.settings.values.get(offer.key)
+        yield _line(f"set: {offer.key}", _value(value), _allowed(offer))
+    if not result.settings.offers:
+        yield _line("can be set", "nothing")
+    for key, why in known.left_out(target.profile).items():
+        yield _line("not set", key, why)
+
+
+def _value(value: Value | None) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(_window(**window) for window in value) or "none"
+    return str(value)
+
+
+def _window(start: int, end: int, days: int) -> str:
+    names = "".join(name for bit, name in enumerate("MTWTFSS") if days >> bit & 1)
+    return f"{start // 60:02}:{start % 60:02}–{end // 60:02}:{end % 60:02} {names}"
+
+
+def _allowed(offer: Offer) -> str:
+    match offer:
+        case Choice():
+            timed = f"; for a while: {', '.join(offer.timed)}" if offer.timed else ""
+            return ", ".join(offer.values) + timed
+        case Number():
+            also = "".join(f", or {value}" for value in offer.also)
+            steps = "" if offer.step == 1 else f" in steps of {offer.step}"
+            return f"{offer.low} to {offer.high} %{steps}{also}"
+        case Windows():
+            return f"at most {offer.most} times of day"
 
 
 def _shortened(layout: Layout) -> str:

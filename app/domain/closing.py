@@ -12,6 +12,7 @@ from ..models import (
     AuditEntry,
     Consent,
     DealerRegistration,
+    EcoMembership,
     EmailChange,
     Installation,
     OutboxMail,
@@ -136,6 +137,8 @@ def _blanks(
         .where(Installation.account_id == account_id)
         .values(**dict.fromkeys(columns(PostalAddress), ""), site_name="", claimed_from="")
     )
+    # days, declarations and the kind of end stay with the points; free words may name somebody
+    yield update(EcoMembership).where(EcoMembership.account_id == account_id).values(note="")
     # which terms, and when, stays as evidence; the registration it began with goes
     yield (
         update(Consent)

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import contains_eager
 
+from .. import profiles
 from ..extensions import db
 from ..models import Account, Gateway, Installation
+from ..profiles.base import BALANCE_TOLERANCE
 from . import energy_totals, gateways, people
 from .energy import day_of
 from .energy_totals import Day
@@ -29,10 +31,7 @@ from .periods import Period, Span
 
 METHODS = {"counter": COUNTER, "power": POWER, "balance": BALANCE, "held": HELD}
 
-# Energy rule 6. Inverters lose a few per cent between their two sides, and meters of the class that
-# homes have differ by some more: less than this, of all that came in, is no news.
-BALANCE_TOLERANCE = 0.1
-# and a day of very little may differ by the coarsest counters' steps, one for each quantity
+# Energy rule 6: a day of very little may differ by the coarsest counters' steps, one each
 BALANCE_TOLERANCE_WH = 600.0
 # figures that know of different times cannot balance
 BALANCE_COVERAGE = 0.97
@@ -53,6 +52,8 @@ class Home:
     since: datetime
     #: when it ended, if it did
     until: datetime | None
+    #: of its device, for energy rule 6
+    balance_tolerance: float = BALANCE_TOLERANCE
 
     def first_day(self) -> date:
         """Return the day on which it began."""
@@ -108,6 +109,7 @@ def get_home(
         found.zone or zone,
         found.opened_at,
         found.closed_at,
+        profiles.get(found.gateway.profile).balance_tolerance,
     )
 
 
@@ -164,6 +166,7 @@ class Figures:
 
     total: Total
     elapsed_s: int
+    balance_tolerance: float = BALANCE_TOLERANCE
 
     def wh(self, quantity: str) -> float | None:
         """Return the energy of a quantity, or None if it is not known."""
@@ -230,7 +233,7 @@ class Figures:
             return None
         came = sum(known[name].wh for name in _IN if name in known)
         went = sum(known[name].wh for name in _OUT if name in known)
-        allowed = max(BALANCE_TOLERANCE * max(came, went), BALANCE_TOLERANCE_WH)
+        allowed = max(self.balance_tolerance * max(came, went), BALANCE_TOLERANCE_WH)
         return came - went if abs(came - went) > allowed else None
 
 
@@ -277,6 +280,11 @@ class Page:
         return after if after.first <= self.home.last_day(self.now) else None
 
     @property
+    def before_is_partial(self) -> bool:
+        """Tell whether only some of the period compared with was theirs."""
+        return self.before is not None and self.home.first_day() > self.period.before.first
+
+    @property
     def is_running(self) -> bool:
         """Tell whether the period is not over yet."""
         return self.now.timestamp() < self.period.bounds(self.home.zone)[1]
@@ -317,7 +325,9 @@ def figures_of(home: Home, period: Period, days: Mapping[date, Day], now: dateti
     """Return what a period is worth, of the days that something is known of."""
     first, last = period.first, period.last
     theirs = (one.total for day, one in days.items() if first <= day <= last)
-    return Figures(add_up(theirs), home.elapsed_s(*period.bounds(home.zone), now))
+    return Figures(
+        add_up(theirs), home.elapsed_s(*period.bounds(home.zone), now), home.balance_tolerance
+    )
 
 
 def add_up(totals: Iterable[Total]) -> Total:

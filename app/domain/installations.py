@@ -12,7 +12,7 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet, Transfer
 from ..models.addresses import PostalAddress
-from . import alarms, audit, drafts, gateways, links, mail, sheets
+from . import alarms, audit, drafts, gateways, links, mail, memberships, setting_orders, sheets
 from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
 from .open_links import is_maintained
@@ -219,19 +219,30 @@ def remove_all(account: Account, *, actor: Account, network_address: str, now: d
     )
     closed = 0
     for installation in db.session.scalars(still_open).all():
-        if close(installation, actor, network_address=network_address, now=now):
+        if close(
+            installation,
+            actor,
+            eco_ends="account_closed",
+            network_address=network_address,
+            now=now,
+        ):
             record("gateway.removed", installation, actor, network_address, now)
             closed += 1
     return closed
 
 
 def close(
-    installation: Installation, actor: Account, *, network_address: str, now: datetime
+    installation: Installation,
+    actor: Account,
+    *,
+    eco_ends: str = "installation_ended",
+    network_address: str,
+    now: datetime,
 ) -> bool:
     """Close an installation; tell whether it was open. There is no other way in which one ends.
 
-    What dealers may do with it ends, and so does its certificate of transfer, unless this is the
-    certificate's claim.
+    What dealers may do with it ends, its membership of the eco programme too, and so does its
+    certificate of transfer, unless this is the certificate's claim.
     """
     db.session.execute(
         update(Transfer)
@@ -251,7 +262,11 @@ def close(
     if closed != 1:
         return False
     links.end_all(installation, actor_id=actor.id, network_address=network_address, now=now)
+    memberships.end_of_installation(
+        installation, eco_ends, actor_id=actor.id, network_address=network_address, now=now
+    )
     alarms.end_all(installation, now)
+    setting_orders.end_all(installation, now)
     return True
 
 

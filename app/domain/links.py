@@ -13,6 +13,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Account, Dealer, Installation, MaintenanceLink
 from . import audit, gateways, link_mails, linked, normalise
 from .errors import NotFound, Rejected
+from .holding import hold_open
 from .writes import count_changed
 
 # what limits count
@@ -144,7 +145,7 @@ def link(
         LinksChanged: Another request was faster.
     """
     installation = gateways.get_owned(actor, public_id)
-    _hold(installation)
+    hold_open(installation)
     dealer = find_dealer(dealer_no, phone, hold=True)
     ends_at = mandate.ends_at(installation.zone, now)
     _end_lapsed(MaintenanceLink.gateway_id == installation.gateway_id, now=now)
@@ -258,23 +259,6 @@ def end_all_of_dealer(
     for one in _end_each("dealer_closed", MaintenanceLink.dealer_id == dealer.id, now=now):
         link_mails.tell_owner("link_dealer_closed", one, now)
         _record("link.ended", one, actor_id, network_address, now, how="dealer_closed")
-
-
-def _hold(installation: Installation) -> None:
-    """Let whoever closes this installation, or links another dealer to it, wait for us.
-
-    A write that changes nothing: SQLite knows no other lock.
-
-    Raises:
-        NotFound: It was closed meanwhile.
-    """
-    held = count_changed(
-        update(Installation)
-        .where(Installation.id == installation.id, Installation.closed_at.is_(None))
-        .values(closed_at=None)
-    )
-    if held != 1:
-        raise NotFound
 
 
 def _standing(gateway_id: int) -> list[MaintenanceLink]:

@@ -7,6 +7,7 @@ its maker allows one client at a time (`seat_of`, `domain/seats.py`).
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from .lines import Line
 from .modbus import NO_TRUST, Outcome, Target, carry_out, line_to, outcome_of
 from .security import Trust, Unready
 
-# A device takes longer to keep a value than to tell one, and there are some twenty requests.
+# A device takes longer to keep a value than to tell one, and there are some forty requests.
 _TIMEOUTS = 5
 
 
@@ -60,6 +61,7 @@ async def write_settings(
 ) -> SettingsResult:
     """Write settings, then read over the same connection what stands there: the caller compares.
 
+    Before, the device is walked over, whatever layout is known: it must be one of the profile.
     `hold_s` is how long what the device keeps only for a while shall stand. A device that refuses
     midway is read back all the same. Time is limited as in `read_settings`.
 
@@ -125,27 +127,20 @@ class _Visit:
         self.settings: Settings | None = None
 
     async def begin(self, kept: object) -> None:
-        """Write, or read, by the layout that was kept or, where that fits no more, a new one."""
-        if kept is not None:
-            try:
+        """Read by the layout that was kept, if it still fits; else look who is there, then do."""
+        # An address may be another device's by now: that would be read in vain, but not be written
+        # to in vain. So nothing is written before the device was recognised.
+        if kept is not None and self.wish is None:
+            with suppress(LayoutChanged):
                 self.layout = Layout.from_json(kept)
-                await self._do(self.layout)
-            except LayoutChanged:
-                if self.line.wrote:
-                    raise
-            else:
+                await self.read()
                 return
         self.layout = (await carry_out(self.line, self.profile.discover())).layout
-        await self._do(self.layout)
-
-    async def _do(self, layout: Layout) -> None:
-        if self.wish is None:
-            self.settings = await carry_out(self.line, self.settable.read_settings(layout))
-            return
-        await carry_out(
-            self.line,
-            self.settable.write_settings(layout, self.wish.values, hold_s=self.wish.hold_s),
-        )
+        if self.wish is not None:
+            walk = self.settable.write_settings(
+                self.layout, self.wish.values, hold_s=self.wish.hold_s
+            )
+            await carry_out(self.line, walk)
 
     async def read(self) -> Settings | None:
         """Return what stands there now."""

@@ -28,6 +28,7 @@ from ..domain import (
     registrations,
     sealed_sheets,
     sessions,
+    setting_history,
     sheets,
 )
 from ..transaction import transaction
@@ -79,6 +80,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
     yield lambda: plans.clear_old(now)
+    yield lambda: setting_history.erase_reasons(now, keep_days=settings.erase_after_days)
 
 
 def _commit(step: Step) -> int:

@@ -10,6 +10,7 @@ from rq.cron import register
 from .alarms import watch
 from .beat import beat
 from .clean import clear_expired
+from .eco import settle_memberships
 from .history import make_due
 from .imports import run_due
 from .mail import send_due
@@ -17,6 +18,7 @@ from .measurements import clear_measurements, recount_late
 from .plans import claim_plans
 from .poll import claim_due
 from .weather import read_reports
+from .settings import lapse_due, work_due
 from .worker import QUEUES
 
 
@@ -55,6 +57,10 @@ every(10, "default", watch)
 every(15, "default", claim_plans)
 # the agency tells of warnings within minutes of deciding on them
 every(600, "default", read_reports)
+# settings are read and written as they are asked; this finds what was put off, or lost its worker
+every(2, "poll", work_due)
+every(20, "default", lapse_due)
+every(3600, "default", settle_memberships)
 every(3600, "default", clear_expired)
 every(3600, "default", clear_measurements)
 for name in QUEUES:

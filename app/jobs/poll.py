@@ -69,7 +69,7 @@ def poll_shard(ids: list[int]) -> None:
     settings: Settings = current_app.extensions["settings"]
     rows = polling.targets(ids)
     db.session.rollback()  # ends the reading transaction: the network takes its time
-    relays = _relays(rows, settings)
+    relays = relays_of(rows, settings)
     with _seated(rows, settings) as free:
         results = asyncio.run(
             poll_many(
@@ -137,8 +137,8 @@ def _seated(rows: Sequence[Row[Any]], settings: Settings) -> Iterator[Sequence[R
             seats.give_back(holder)
 
 
-def _relays(rows: Sequence[Row[Any]], settings: Settings) -> dict[str, Via]:
-    """Return by which relay to reach those gateways of a shard that dial in."""
+def relays_of(rows: Sequence[Row[Any]], settings: Settings) -> dict[str, Via]:
+    """Return by which relay to reach those gateways that dial in."""
     dial_in = [row.public_id for row in rows if row.endpoint.startswith("relay:")]
     return {
         public_id: Via(host, port, public_id, settings.relay_secret)

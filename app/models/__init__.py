@@ -28,6 +28,7 @@ from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
 from .sessions import Session
+from .settings import SettingChange, SettingOrder, SettingStand
 from .terms import Consent, TermsVersion
 from .transfers import Transfer
 
@@ -80,6 +81,9 @@ __all__ = [
     "RegistrationDraft",
     "SealedSheet",
     "Session",
+    "SettingChange",
+    "SettingOrder",
+    "SettingStand",
     "Sheet",
     "TermsVersion",
     "TotpFactor",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
@@ -36,6 +36,8 @@ class Installation(PostalAddress, Model):
     # the claim: when is opened_at, by whom is account_id
     claimed_from: Mapped[str] = mapped_column(String(64))
     claimed_sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
+    # the owner is mailed when somebody else changes a setting
+    mails_of_settings: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     gateway: Mapped[Gateway] = relationship()
     account: Mapped[Account] = relationship()

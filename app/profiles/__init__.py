@@ -1,17 +1,20 @@
 """Device profiles: what the registers of a gateway mean. Data and pure functions, no I/O."""
 
+from collections.abc import Mapping
+
 from .base import Profile
 from .fronius import Fronius
-from .goodwe import GOODWE
+from .goodwe import GOODWE, GOODWE_SETTINGS
 from .huawei import HUAWEI, HUAWEI_SETTINGS
 from .settings import Settable
-from .solaredge import SolarEdge
+from .solaredge import SOLAREDGE_SETTINGS, SolarEdge
 from .solax import SOLAX
-from .sungrow import SUNGROW
+from .sungrow import SUNGROW, SUNGROW_SETTINGS
 from .sunspec import SunSpec
+from .sunspec_settings import SunSpecSettings
 from .table_settings import SettingsTable, TableSettings
 from .tables import Table, TableProfile
-from .victron import VICTRON
+from .victron import VICTRON, VICTRON_SETTINGS
 
 #: The devices that are a fixed table, by the name of their profile.
 TABLES: dict[str, Table] = {
@@ -28,11 +31,19 @@ _PROFILES = {profile.name: profile for profile in _ALL}
 
 #: What can be set of them.
 SETTINGS_TABLES: dict[str, SettingsTable] = {
-    settings.table.name: settings for settings in (HUAWEI_SETTINGS,)
+    settings.table.name: settings
+    for settings in (
+        HUAWEI_SETTINGS,
+        SUNGROW_SETTINGS,
+        GOODWE_SETTINGS,
+        VICTRON_SETTINGS,
+        SOLAREDGE_SETTINGS,
+    )
 }
 
 _SETTABLE: dict[str, Settable] = {
-    name: TableSettings(settings) for name, settings in SETTINGS_TABLES.items()
+    **{name: TableSettings(settings) for name, settings in SETTINGS_TABLES.items()},
+    **{name: SunSpecSettings(name) for name in (SunSpec.name, Fronius.name)},
 }
 
 #: The names an import may give.
@@ -57,3 +68,9 @@ def guesses(name: str) -> dict[str, str]:
 def settable(name: str) -> Settable | None:
     """Return what sets the devices of that profile, or None if nothing can be set there."""
     return _SETTABLE.get(name)
+
+
+def left_out(name: str) -> Mapping[str, str]:
+    """Return what documents speak of but is not set, and why not."""
+    table = SETTINGS_TABLES.get(name)
+    return table.left_out if table else {}

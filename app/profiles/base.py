@@ -16,6 +16,10 @@ QUANTITIES = ("pv_wh", "load_wh", "import_wh", "export_wh", "charge_wh", "discha
 #: A Modbus answer holds no more registers than this.
 MAX_REGISTERS = 125
 
+#: Energy rule 6, where a maker states nothing: an inverter loses a few per cent between its two
+#: sides, and meters of the class that homes have differ by some more. Less is no news.
+BALANCE_TOLERANCE = 0.1
+
 #: Where a value is taken: before the inverter (direct current) or behind it.
 Side = Literal["AC", "DC"]
 
@@ -174,6 +178,8 @@ class Profile(Protocol):
     name: str
     #: the maker allows one connection to the device at a time
     one_client: bool
+    #: by which part of all energy in and out may differ where consumption is measured
+    balance_tolerance: float
 
     def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
         """Walk over the device: yield requests, be sent answers, return what was found.

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from . import sunspec
 from .base import (
+    BALANCE_TOLERANCE,
     BadAnswer,
     Discovery,
     Layout,
@@ -36,6 +37,7 @@ class Fronius:
 
     name = "fronius-gen24"
     one_client = False
+    balance_tolerance = BALANCE_TOLERANCE
 
     def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
         """Walk along the chain of the inverter, then along that of its meter.

@@ -1,6 +1,8 @@
 """GoodWe ET, EH, BT and BH hybrid inverters; their Modbus unit is usually 247."""
 
 from .base import State
+from .settings import Mode
+from .table_settings import Same, SettingsTable, Way, Ways
 from .tables import MAX_W, MAX_WH, First, Row, Sum, Table
 
 _LIB = "goodwe 0.4.10, et.py"
@@ -80,4 +82,56 @@ GOODWE = Table(
         # as the source computes it
         Sum("load_w", ("pv_w", "battery_w", "grid_w"), side="AC", computed=True),
     ),
+)
+
+# ---- what can be set -------------------------------------------------------------------------
+
+_AUTO, _STANDBY, _CHARGE = 1, 8, 11
+_EMS = "goodwe 0.4.10, inverter.py, EMSMode"
+
+_SETTING_ROWS = (
+    Row("work_mode", 47000, "u16", "code", f"{_LIB}: 0 general, 2 backup", part="battery"),
+    Row("ems", 47511, "u16", "code", f"{_EMS}: 1 auto, 8 battery standby, 11 charge battery",
+        part="battery"),
+    Row("ems_w", 47512, "u16", "W", f"{_EMS}: power it charges with, less where the battery "
+        "takes less", part="battery"),
+)  # fmt: skip
+
+GOODWE_SETTINGS = SettingsTable(
+    table=GOODWE,
+    rows=_SETTING_ROWS,
+    items=(
+        Ways(
+            (
+                # until told otherwise: there is no timer
+                Way(
+                    Mode.CHARGE,
+                    {"ems": _CHARGE},
+                    (("ems_w", Same("rated_inverter")), ("ems", _CHARGE)),
+                ),
+                Way(Mode.STANDBY, {"ems": _STANDBY}, (("ems", _STANDBY),)),
+                Way(
+                    Mode.GREEN,
+                    {"ems": _AUTO, "work_mode": 0},
+                    (("work_mode", 0), ("ems", _AUTO)),
+                ),
+                Way(
+                    Mode.SAFE,
+                    {"ems": _AUTO, "work_mode": 2},
+                    (("work_mode", 2), ("ems", _AUTO)),
+                ),
+            )
+        ),
+    ),
+    # as the source writes one register
+    single=6,
+    left_out={
+        "45356 depth of discharge": "the source names it so and yet takes 100 less what stands "
+        "there for the depth: which of both it is must be seen on a device",
+        "45358 depth of discharge off the grid": "how far an outage may empty the battery, not "
+        "what is kept for it",
+        "47000 value 3 (eco) with windows 47515 or 47547": "two generations of blocks, of which "
+        "the newer codes its kind into a byte by platform; power is a share of the rating",
+        "47000 values 1 and 4": "none of the portal's modes",
+    },
 )

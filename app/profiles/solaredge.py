@@ -11,9 +11,11 @@ from dataclasses import replace
 
 from . import sunspec
 from .base import BadAnswer, Discovery, Layout, LayoutChanged, ReadRequest, Refused, Sample, Side
+from .settings import Mode
 from .sunspec import Elsewhere
 from .sunspec_plan import compile_shape
 from .sunspec_walk import discover
+from .table_settings import Held, Level, SettingsTable, Way, Ways
 from .tables import MAX_W, MAX_WH, Row, Table, TableProfile
 
 _MULTI = "solaredge-modbus-multi, hub.py"
@@ -56,6 +58,55 @@ SOLAREDGE = Table(
 )
 
 
+_CONST = "solaredge-modbus-multi, const.py"
+_REMOTE, _SELF_USE, _OFF, _CHARGE = 4, 7, 0, 3
+# it comes after these seconds to what it does by default
+_AFTERWARDS = (("default", _SELF_USE), ("timeout_s", Held(1)))
+
+SOLAREDGE_SETTINGS = SettingsTable(
+    table=SOLAREDGE,
+    rows=(
+        Row("control", 0xE004, "u16", "code", f"{_CONST}: 1 maximum self-consumption, 3 backup "
+            "only, 4 remote", part="battery1"),
+        Row("from_grid", 0xE005, "u16", "code", f"{_CONST}: 1 charging from AC always allowed",
+            part="battery1"),
+        Row("reserve", 0xE008, "f32", "%", f"{_MULTI}: backup reserve", part="battery1"),
+        Row("default", 0xE00A, "u16", "code", f"{_CONST}: 7 maximum self-consumption",
+            part="battery1"),
+        Row("timeout_s", 0xE00B, "u32", "code", f"{_MULTI}: seconds of a remote command",
+            part="battery1"),
+        Row("command", 0xE00D, "u16", "code", f"{_CONST}: 0 solar power only (off), 3 charge from "
+            "solar power and grid, 7 maximum self-consumption", part="battery1"),
+    ),
+    items=(
+        Level("reserve_pct", "reserve", 0, 100),
+        Ways(
+            (
+                Way(
+                    Mode.CHARGE,
+                    {"control": _REMOTE, "command": _CHARGE},
+                    (*_AFTERWARDS, ("from_grid", 1), ("command", _CHARGE), ("control", _REMOTE)),
+                ),
+                Way(Mode.GREEN, {"control": 1}, (("control", 1),)),
+                Way(Mode.GREEN, {"control": _REMOTE, "command": _SELF_USE}, (("control", 1),)),
+                Way(Mode.SAFE, {"control": 3}, (("control", 3),)),
+                Way(
+                    Mode.STANDBY,
+                    {"control": _REMOTE, "command": _OFF},
+                    (*_AFTERWARDS, ("command", _OFF), ("control", _REMOTE)),
+                ),
+            ),
+            longest_s=86_400,
+        ),
+    ),
+    left_out={
+        "0xE004 value 2 (time of use)": "its times are not among the registers",
+        "0xE005 values 2 and 3": "limits in kWh and in percent of production, not of what is "
+        "stored",
+    },
+)  # fmt: skip
+
+
 _CAPACITY = _ROWS[0]
 _LOOK = ReadRequest(SOLAREDGE.function, _CAPACITY.address, _CAPACITY.width, optional=True)
 
@@ -73,6 +124,7 @@ class SolarEdge:
 
     name = SOLAREDGE.name
     one_client = SOLAREDGE.one_client
+    balance_tolerance = SOLAREDGE.balance_tolerance
 
     def __init__(self) -> None:
         """Read batteries by their table."""

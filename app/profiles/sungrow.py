@@ -1,6 +1,8 @@
 """Sungrow SH hybrid inverters. Addresses are the manual's numbers less one."""
 
 from .base import State
+from .settings import Mode
+from .table_settings import Level, Same, SettingsTable, Way, Ways
 from .tables import MAX_W, MAX_WH, Row, Table, Turned
 
 _HA = "mkaiser, modbus_sungrow.yaml"
@@ -61,4 +63,51 @@ SUNGROW = Table(
     proof={"type": None, "serial": r"[0-9A-Z]{8,}\Z"},
     rows=_ROWS,
     formulas=(Turned("battery_w", "battery_size_w", "flow", positive=2, negative=1, side="DC"),),
+)
+
+# ---- what can be set: holding registers ------------------------------------------------------
+
+_CHARGE, _STOP = 0xAA, 0xCC
+_RANGE = "0 to 50 % and 50 to 100 %, as its numbers min and max SoC have it"
+
+_SETTING_ROWS = (
+    Row("ems", 13049, "u16", "code", f"{_HA}: 0 self-consumption, 2 forced", function=3),
+    Row("forced", 13050, "u16", "code", f"{_HA}: 0xAA charge, 0xCC stop; while forced",
+        function=3),
+    Row("forced_w", 13051, "u16", "W", f"{_HA}: power of forced charge", function=3),
+    Row("most_soc", 13057, "u16", "%", f"{_HA}: 0.1 %; {_RANGE}", per=10, function=3),
+    Row("least_soc", 13058, "u16", "%", f"{_HA}: 0.1 %; {_RANGE}", per=10, function=3),
+    Row("backup", 13099, "u16", "%", f"{_HA}: reserved SoC for backup", function=3),
+    Row("most_charge_w", 33046, "u16", "W", f"{_HA}: 10 W", times=10, low=1, high=MAX_W,
+        function=3),
+)  # fmt: skip
+
+SUNGROW_SETTINGS = SettingsTable(
+    table=SUNGROW,
+    rows=_SETTING_ROWS,
+    items=(
+        Level("max_soc_pct", "most_soc", 50, 100),
+        Level("min_soc_pct", "least_soc", 0, 50),
+        Level("reserve_pct", "backup", 0, 100),
+        Ways(
+            (
+                # it charges from whatever there is until it is told otherwise: there is no timer
+                Way(
+                    Mode.CHARGE,
+                    {"ems": 2, "forced": _CHARGE},
+                    (("forced_w", Same("most_charge_w")), ("forced", _CHARGE), ("ems", 2)),
+                ),
+                Way(Mode.GREEN, {"ems": 0}, (("ems", 0), ("forced", _STOP))),
+                Way(
+                    Mode.STANDBY,
+                    {"ems": 2, "forced": _STOP},
+                    (("forced", _STOP), ("ems", 2)),
+                ),
+            )
+        ),
+    ),
+    left_out={
+        "13049 values 3 and 4": "another energy management leads then",
+        "13074 backup mode": "switches the outlet for outages, not how far the battery is used",
+    },
 )

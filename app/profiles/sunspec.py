@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .base import (
+    BALANCE_TOLERANCE,
     BadAnswer,
     Discovery,
     Layout,
@@ -55,6 +56,7 @@ class SunSpec:
 
     name = "sunspec"
     one_client = False
+    balance_tolerance = BALANCE_TOLERANCE
 
     def discover(self) -> Generator[ReadRequest, bytes, Discovery]:
         """Walk along the device's chain of models.

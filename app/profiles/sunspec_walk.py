@@ -45,25 +45,25 @@ def discover() -> Reading[Discovery]:
         BadAnswer: there is no marker, or the chain does not end, or nothing in it is of use.
         Refused: the device refused what it must have.
     """
-    chain = yield from _chain((yield from _base()) + 2)
+    chain = yield from models()
     commons: dict[Found, Identity] = {}
     for found in chain:
         if found.number == 1:
             commons[found] = yield from _identity(found)
     units = _units(chain, commons)
     identity = units[0] if units else next(iter(commons.values()), Identity())
-    models: list[Found] = []
+    useful: list[Found] = []
     ratings = _Ratings()
     for found in chain:
         if found.number in (160, 714):
-            block = yield from _contents(found)
-            models.append(found._replace(roles=_roles(found, block, identity, chain)))
+            block = yield from contents(found)
+            useful.append(found._replace(roles=_roles(found, block, identity, chain)))
         elif found.number in _USED:
-            models.append(found)
+            useful.append(found)
         if found.number in _RATINGS:
-            ratings.learn(found, (yield from _contents(found)))
+            ratings.learn(found, (yield from contents(found)))
     flags = ["grid-"] if identity.manufacturer.casefold().startswith(_EXPORT_IS_POSITIVE) else []
-    shape = " ".join([*map(str, models), *flags])
+    shape = " ".join([*map(str, useful), *flags])
     plan = compile_shape(shape)
     return Discovery(
         Layout("sunspec", shape),
@@ -71,6 +71,16 @@ def discover() -> Reading[Discovery]:
         tuple(Unit(place, it.model, it.serial) for place, it in enumerate(units, start=1)),
         ratings.told(pv_shares_dc=bool(plan.battery) and plan.sides.get("pv_w") == "DC"),
     )
+
+
+def models() -> Reading[list[Found]]:
+    """Walk along the chain only; return all of its models.
+
+    Raises:
+        BadAnswer: there is no marker, or the chain does not end.
+        Refused: the device refused what it must have.
+    """
+    return (yield from _chain((yield from _base()) + 2))
 
 
 def _read(address: int, count: int) -> Reading[bytes]:
@@ -111,7 +121,7 @@ def _chain(address: int) -> Reading[list[Found]]:
     raise BadAnswer(f"no end after {_MAX_MODELS} models")
 
 
-def _contents(found: Found) -> Reading[bytes]:
+def contents(found: Found) -> Reading[bytes]:
     """Read a model, but no more of it than its definition and a home can hold."""
     model = sunspec_models.model(found.number)
     most = model.length + _MAX_PARTS * model.group_length
@@ -119,7 +129,7 @@ def _contents(found: Found) -> Reading[bytes]:
 
 
 def _identity(found: Found) -> Reading[Identity]:
-    block = yield from _contents(found)
+    block = yield from contents(found)
     points = sunspec_models.model(1).points
     return Identity(*(_text(block, points[name]) for name in ("Mn", "Md", "SN", "Vr")))
 
@@ -132,22 +142,23 @@ def _text(block: bytes, point: Point, at: int = 0) -> str:
     return "".join(filter(str.isprintable, text)).strip()
 
 
-def _number(found: Found, block: bytes, name: str) -> float | None:
+def number(found: Found, block: bytes, name: str) -> float | None:
     """Return a point of the fixed part, scaled."""
     points = sunspec_models.model(found.number).points
     point, power = points[name], 0
     if point.scale:
-        scale = _raw(block, points[point.scale])
+        scale = raw_of(block, points[point.scale])
         if scale is None or not -10 <= scale <= 10:
             return None
         power = scale
-    raw = _raw(block, point)
+    raw = raw_of(block, point)
     if raw is None:
         return None
     return float(raw * 10**power) if power >= 0 else raw / 10**-power
 
 
-def _raw(block: bytes, point: Point, at: int = 0) -> int | None:
+def raw_of(block: bytes, point: Point, at: int = 0) -> int | None:
+    """Return a point as it stands in a model, or None if it is not implemented."""
     start = 2 * (at + point.offset)
     if point.format is None or start + 2 * point.size > len(block):
         return None
@@ -172,13 +183,13 @@ def _roles(found: Found, block: bytes, identity: Identity, chain: list[Found]) -
     """Tell what hangs on each DC port (714) or module (160)."""
     model = sunspec_models.model(found.number)
     count = min((found.length + 2 - model.length) // model.group_length, _MAX_PARTS)
-    told = _raw(block, model.points["NPrt" if found.number == 714 else "N"])
+    told = raw_of(block, model.points["NPrt" if found.number == 714 else "N"])
     if told:
         count = min(count, told)
     places = [model.length + place * model.group_length for place in range(max(count, 0))]
     if found.number == 714:
         kinds: dict[int | None, str] = {0: "p", 1: "b"}
-        return "".join(kinds.get(_raw(block, model.group["PrtTyp"], at), "x") for at in places)
+        return "".join(kinds.get(raw_of(block, model.group["PrtTyp"], at), "x") for at in places)
     names = [_text(block, model.group["IDStr"], at).casefold() for at in places]
     told = any("cha" in name and "channel" not in name for name in names)
     if len(names) == 4 and not told and identity.manufacturer.casefold() == "fronius":
@@ -215,7 +226,7 @@ class _Ratings:
     def learn(self, found: Found, block: bytes) -> None:
         for what, names in _RATINGS[found.number].items():
             for name in names:
-                value = _number(found, block, name)
+                value = number(found, block, name)
                 if value is not None and 0 < value <= 1e6:
                     self.largest[what] = max(value, self.largest.get(what, 0.0))
 

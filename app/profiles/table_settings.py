@@ -6,12 +6,14 @@ no place here.
 """
 
 import math
+import struct
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .base import BadAnswer, Layout, LayoutChanged, ReadRequest, Refused
 from .settings import (
+    CannotSet,
     Choice,
     Key,
     Mode,
@@ -87,7 +89,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The modes; of those that fit what stands there the first is it."""
+    """The modes; of those that fit what stands there the first is it.
+
+    Of several ways for one mode the first is written.
+    """
 
     ways: tuple[Way, ...]
     #: how long at most, in seconds
@@ -175,15 +180,22 @@ class TableSettings:
                 found.append((item, stand))
         check(offers, wanted, hold_s)
         # all of them are known before the first is sent: what cannot be set is found out now
-        writes = [
-            write for item, stand in found for write in self._writes(item, stand, wanted, hold_s)
+        requests = [
+            self._request(*write)
+            for item, stand in found
+            for write in self._writes(item, stand, wanted, hold_s)
         ]
-        for key, raw in writes:
-            row = self.rows[key]
+        while requests:
+            yield requests.pop(0)
+
+    def _request(self, key: str, raw: float | tuple[int, ...]) -> WriteRequest:
+        row = self.rows[key]
+        try:
             words = raw if isinstance(raw, tuple) else self.table.words(row, raw)
-            yield WriteRequest(
-                row.address, words, function=self.settings.single if len(words) == 1 else 16
-            )
+        except struct.error:
+            raise CannotSet(f"{key} cannot hold {raw}") from None
+        function = self.settings.single if len(words) == 1 else 16
+        return WriteRequest(row.address, words, function=function)
 
     def _read(self, layout: Layout, item: Item) -> Generator[ReadRequest, bytes, _Stand]:
         if layout.profile != self.table.name:
@@ -211,7 +223,9 @@ class TableSettings:
         if row.kind == "block":
             stand.blocks[row.key] = data
         elif isinstance(raw := self.table.raw(row, data), int | float) and math.isfinite(raw):
-            stand.raws[row.key] = raw
+            value = raw * row.times / row.per
+            if row.low is None or row.high is None or row.low <= value <= row.high:
+                stand.raws[row.key] = raw
 
     def _values(self, item: Item, stand: _Stand) -> Mapping[Key, Value]:
         match item:
@@ -300,13 +314,14 @@ def _offers(item: Item, stand: _Stand) -> Iterator[Offer]:
                 yield Number(item.key, item.low, item.high, also=(0,) if item.switch else ())
         case Ways():
             ways = [way for way in item.ways if stand.raws.keys() >= set(way.needs)]
-            if ways:
-                yield Choice(
-                    "mode",
-                    tuple(way.mode.value for way in ways),
-                    tuple(way.mode.value for way in ways if way.is_timed),
-                    item.longest_s,
-                )
+            modes = [mode for mode in Mode if any(way.mode == mode for way in ways)]
+            if modes:
+                timed = tuple(mode.value for mode in modes if mode in _timed(ways))
+                yield Choice("mode", tuple(mode.value for mode in modes), timed, item.longest_s)
         case Slots():
             if item.row in stand.blocks:
                 yield from item.offers
+
+
+def _timed(ways: Sequence[Way]) -> set[Mode]:
+    return {way.mode for way in ways if way.is_timed}

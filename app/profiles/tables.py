@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from .base import (
+    BALANCE_TOLERANCE,
     MAX_REGISTERS,
     QUANTITIES,
     BadAnswer,
@@ -169,6 +170,7 @@ class Table:
     looks_again: bool = True
     #: the maker allows one connection at a time
     one_client: bool = False
+    balance_tolerance: float = BALANCE_TOLERANCE
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -214,6 +216,7 @@ class TableProfile:
     def __init__(self, table: Table) -> None:
         """Serve one maker's table."""
         self.table, self.name, self.one_client = table, table.name, table.one_client
+        self.balance_tolerance = table.balance_tolerance
         # parts come in a handful of combinations
         self._plan_of = lru_cache(maxsize=64)(lambda shape: _Plan(table, shape))
 

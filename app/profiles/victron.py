@@ -1,6 +1,7 @@
 """Victron GX (Cerbo, Ekrano, Venus): the system as a whole, at Modbus unit 100."""
 
 from .base import State
+from .table_settings import Level, SettingsTable
 from .tables import Row, Sum, Table
 
 _CSV = "victronenergy/dbus_modbustcp, attributes.csv"
@@ -49,4 +50,16 @@ VICTRON = Table(
         Sum("grid_w", ("grid1_w", "grid2_w", "grid3_w"), side="AC", of_any=True),
         Sum("load_w", ("load1_w", "load2_w", "load3_w"), side="AC", of_any=True),
     ),
+)
+
+VICTRON_SETTINGS = SettingsTable(
+    table=VICTRON,
+    rows=(Row("least_soc", 2901, "u16", "%", f"{_CSV}: ESS minimum SoC limit, 0.1 %", per=10),),
+    items=(Level("min_soc_pct", "least_soc", 0, 100),),
+    left_out={
+        "2701 maximum charge percentage": "of the charging power, not of what is stored",
+        "2900 ESS state": "mostly a state that the device changes itself",
+        "2902 ESS mode": "what its values do is not said beside it",
+        "2700 and 2716 set point": "a power that somebody must renew",
+    },
 )

@@ -14,9 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from app.domain import activation, provisional, terms, tokens
 from app.extensions import db
-from app.models import Account, Consent, OutboxMail, Reading, Registration
+from app.models import Account, Consent, OutboxMail, PollState, Registration
 from app.transaction import transaction
 from tests.factories import CustomerFactory, RegistrationFactory, TermsVersionFactory
+from tests.joining import rules
 from tests.signing_in import sign_in
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -403,19 +404,15 @@ def test_who_may_join_the_eco_programme_is_led_there(
     with app.app_context(), transaction():
         registration = db.session.get(Registration, registration_id)
         assert registration is not None
-        db.session.add(
-            Reading(
-                gateway_id=registration.gateway_id,
-                taken_at=NOW,
-                pv_w=900.0,
-                counters={"pv_wh": 120_000},
-            )
-        )
+        rules(NOW - timedelta(days=1))
+        state = {"pv_wh": {"wh": 120_000.0}}
+        gateway_id = registration.gateway_id
+        db.session.add(PollState(gateway_id=gateway_id, next_poll_at=NOW, meters=state))
     agree(client, url)
     finish(client, url)
     page = client.get("/activate/done").get_data(as_text=True)
     assert "「みんなでつくるエコ活サークル」申込へ" in page
-    assert "/manage/coming/eco" in page
+    assert 'href="/eco/gateways"' in page
     assert "0120-000-001" in page
     assert "/monitor/sign-in" in page
 

@@ -201,6 +201,15 @@ def test_a_former_owner_reads_on_and_the_buyer_never_sees_it(app: Flask, taro: F
     assert "計測 100 %" in words(operator.get(f"{HISTORY}/day?on=2026-11-12&of={number}").text)
 
 
+def test_a_comparison_says_where_the_period_before_was_lived_only_in_part(
+    taro: FlaskClient,
+) -> None:
+    told = "前の期間は、ご利用を始めた2026年10月20日からの値です。"
+    assert told in taro.get(f"{HISTORY}/month?on=2026-11&compare=1").text
+    assert told not in taro.get(f"{HISTORY}/month?on=2026-11").text
+    assert told not in taro.get(f"{HISTORY}/day?on=2026-11-20&compare=1").text
+
+
 def test_english_readers_get_english(taro: FlaskClient) -> None:
     taro.post("/language/", data={"language": "en", "next": "/"})
     page = taro.get(f"{HISTORY}/year?compare=1").text

@@ -10,12 +10,15 @@ from flask.testing import FlaskClient
 
 from app import clock
 from app.config import Settings
+from app.domain import settings as settings_rules
 from app.domain import tokens
 from app.extensions import db
 from app.mailing.writing import write
-from app.models import Latest, OutboxMail, PollState
+from app.models import Latest, OutboxMail, PollState, SettingChange, SettingOrder
+from app.profiles.settings import Settings as Told
 from app.transaction import transaction
-from tests.factories import CustomerFactory, GatewayFactory, InstallationFactory
+from tests.factories import CustomerFactory, DealerFactory, GatewayFactory, InstallationFactory
+from tests.setting import OFFERS
 from tests.signing_in import sign_in
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -46,6 +49,31 @@ def home(app: Flask) -> int:
         latest = {"taken_at": NOW, "state": "fault", "alarms": [HOSTILE]}
         db.session.add(Latest(gateway_id=installation.gateway_id, **latest))
         db.session.add(PollState(gateway_id=installation.gateway_id, next_poll_at=NOW))
+        settings_rules.keep(installation.gateway_id, Told(OFFERS, {"reserve_pct": 30}), NOW)
+        db.session.add(
+            SettingOrder(
+                id=1,
+                gateway_id=installation.gateway_id,
+                installation_id=installation.id,
+                by="dealer",
+                actor_id=installation.account_id,
+                dealer_id=DealerFactory(name=HOSTILE).id,
+                reason=HOSTILE,
+                state="confirmed",
+                asked_at=NOW,
+                next_try_at=NOW,
+                changes=[
+                    SettingChange(
+                        installation_id=installation.id,
+                        key="reserve_pct",
+                        before=20,
+                        after=30,
+                        back=20,
+                        state="confirmed",
+                    )
+                ],
+            )
+        )
         db.session.flush()
         return int(installation.id)
 
@@ -57,6 +85,11 @@ def home(app: Flask) -> int:
         "/manage",
         "/monitor/HDM100000001",
         "/monitor/HDM100000001/tiles",
+        "/monitor/HDM100000001/settings",
+        "/monitor/HDM100000001/settings/edit",
+        "/monitor/HDM100000001/settings/changes",
+        "/monitor/HDM100000001/settings/changes/1",
+        "/monitor/HDM100000001/settings/changes/1/undo",
         "/monitor/choices",
         "/monitor/choices?q=%22%3E%3Cimg+src%3Dx%3E",
     ],

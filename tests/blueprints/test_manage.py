@@ -6,7 +6,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.blueprints.manage import COMING
 from app.transaction import transaction
 from tests.factories import CustomerFactory, OperatorFactory
 from tests.signing_in import sign_in
@@ -48,24 +47,6 @@ def test_a_stranger_is_asked_to_sign_in(client: FlaskClient) -> None:
         answer = client.get(path)
         assert answer.status_code == 302
         assert answer.location.startswith("/sign-in")
-
-
-@pytest.mark.parametrize("name", list(COMING))
-def test_what_comes_later_says_so_and_leads_back(taro: FlaskClient, name: str) -> None:
-    page = taro.get(f"/manage/coming/{name}").get_data(as_text=True)
-    assert "ただいま準備中です" in page
-    assert 'href="/manage"' in page
-
-
-@pytest.mark.parametrize("name", ["eco"])
-def test_newcomers_may_read_what_comes_for_them(client: FlaskClient, name: str) -> None:
-    page = client.get(f"/manage/coming/{name}")
-    assert page.status_code == 200
-    assert 'href="/register"' in page.get_data(as_text=True)
-
-
-def test_what_will_never_come_is_not_found(taro: FlaskClient) -> None:
-    assert taro.get("/manage/coming/nonsense").status_code == 404
 
 
 def test_an_operators_menu_holds_nothing_of_a_households(app: Flask, client: FlaskClient) -> None:

@@ -97,7 +97,7 @@ def test_texts_come_from_files_too(app: Flask, operator: FlaskClient) -> None:
         ({"effective_at": "9999-12-31T23:59"}, "日付と時刻を"),
         ({"effective_at": "2026-01-01T00:00"}, "いまより後にしてください。"),
         ({"file_ja": b"\xff\xfe\x00"}, "UTF-8 のテキストにしてください。"),
-        ({"kind": "eco"}, ""),
+        ({"kind": "other"}, ""),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(

@@ -71,14 +71,17 @@ class Demo:
     url: str
     data_dir: Path
 
-    def take_sample(self) -> dict[str, str]:
+    def take_sample(self, dialect: str = "") -> dict[str, str]:
         """Import a home that no other journey takes; return its gateway's ID and password.
 
         The demo's own three samples would not do: a journey may take one and never register it.
+        With `dialect`, its device is of that kind.
         """
         homes = json.loads((self.data_dir / "demo" / "homes.json").read_text())["households"]
         # the demo takes its samples from the front
         for home in reversed(homes):
+            if dialect not in ("", home["dialect"]):
+                continue
             with suppress(FileExistsError):
                 (self.data_dir / f"taken-{home['id']}").touch(exist_ok=False)
                 with self.inside():

@@ -10,7 +10,7 @@ from app import clock
 from app.extensions import db
 from app.models import Gateway
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
-from tests.browser.staff import pass_second_step
+from tests.browser.staff import pass_second_step, sign_in_staff
 from tests.browser.test_journey import press
 from tests.factories import (
     PASSWORD,
@@ -91,6 +91,14 @@ def test_a_fault_is_told_on_the_screen_by_mail_and_in_the_dealers_inbox(
     press(dealer, "コメントを書く")
     expect(page.get_by_text("部品を手配しました。")).to_be_visible()
     dealer.check_page()
+
+    operator = visit()
+    sign_in_staff(operator, "operator")
+    operator.open(f"/operator/alarms?gateway={id_}")
+    expect(operator.page.get_by_text("温度が高すぎます").first).to_be_visible()
+    operator.check_page()
+    operator.open("/operator/incidents")
+    operator.check_page()
 
     demo.simulator("clear", id_)
     end = time.monotonic() + 90

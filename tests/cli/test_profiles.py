@@ -42,6 +42,24 @@ def test_a_sunspec_device_is_recognised(app: Flask) -> None:
     assert "computed" in result.output
 
 
+def test_what_can_be_set_is_shown_and_where_it_stands(app: Flask) -> None:
+    homes = [
+        Config(HOME, dialect="huawei-sun2000", mode="economic"),
+        Config("SIM000000002", dialect="solax-j1"),
+    ]
+    with running_simulator(homes) as running:
+        result = run(app, running.endpoints[HOME], "--profile", "huawei-sun2000")
+        nothing = run(app, running.endpoints["SIM000000002"], "--profile", "solax-j1")
+    lines = [line.split(maxsplit=3) for line in result.output.splitlines() if "set:" in line]
+    shown = {words[1]: words[2:] for words in lines}
+    assert shown["reserve_pct"] == ["10", "0 to 100 %"]
+    assert shown["mode"] == ["economic", "economic, green, charge; for a while: charge"]
+    assert shown["charge_windows"] == ["none", "at most 7 times of day"]
+    assert shown["grid_charge_pct"] == ["100", "1 to 100 %, or 0"]
+    assert "not set                  mode 3 (TOU)" in result.output
+    assert nothing.output.splitlines()[-1].split() == ["can", "be", "set", "nothing"]
+
+
 def test_one_profile_can_be_tried_alone(app: Flask) -> None:
     with running_simulator([Config(HOME, dialect="goodwe-et")]) as running:
         good = run(app, running.endpoints[HOME], "--profile", "goodwe-et")

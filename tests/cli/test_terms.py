@@ -27,7 +27,8 @@ def test_the_texts_that_come_with_the_portal_are_published_once(app: Flask) -> N
     assert first[0] == 0
     assert "service 1: in force from" in first[1]
     assert "dealer 1: in force from" in first[1]
-    assert versions(app) == ["1", "1"]
+    assert "eco 1: in force from" in first[1]
+    assert versions(app) == ["1", "1", "1"]
 
 
 def test_a_version_begins_on_its_day_in_japan(app: Flask) -> None:

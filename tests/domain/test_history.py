@@ -223,6 +223,8 @@ def test_figures_that_do_not_balance_are_noted_where_consumption_is_measured() -
     fair = {"pv": 12_000, "bought": 3000, "sold": 5000, "load": 9900}
     assert whole_day(**fair).balance_gap_wh is None
     assert whole_day(**fair | {"load": 5000}).balance_gap_wh == 5000
+    # how much is worth a note is the device profile's to say
+    assert replace(whole_day(**fair | {"load": 5000}), balance_tolerance=0.5).balance_gap_wh is None
     assert whole_day(**fair | {"load": 14_000}).balance_gap_wh == -4000
     # what a battery took and gave counts, too
     assert whole_day(**fair | {"load": 5000, "charge": 4800, "discharge": 0}).balance_gap_wh is None

@@ -31,8 +31,11 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "make_due",
         "claim_plans",
         "read_reports",
+        "work_due",
+        "lapse_due",
         "clear_expired",
         "recount_late",
+        "settle_memberships",
         "clear_measurements",
         *(f"beat:{queue}" for queue in QUEUES),
     }

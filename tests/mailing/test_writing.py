@@ -18,7 +18,7 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import Dealer, EmailChange, OutboxMail, PasswordReset, Transfer
+from app.models import Dealer, EcoMembership, EmailChange, OutboxMail, PasswordReset, Transfer
 from app.transaction import transaction
 from tests.alarming import FOR_DEALERS, queue_letter
 from tests.conftest import test_settings
@@ -32,6 +32,7 @@ from tests.factories import (
     DealerInvitationFactory,
     DealerPersonFactory,
     DealerRegistrationFactory,
+    EcoMembershipFactory,
     EmailChangeFactory,
     GatewayFactory,
     InstallationFactory,
@@ -41,6 +42,7 @@ from tests.factories import (
     SheetFactory,
     TransferFactory,
 )
+from tests.setting import letters_order
 from tests.wiring import ended, wire
 
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -188,7 +190,40 @@ SUBJECTS = {
     ),
     "sheet_reissued": ("【用紙再発行のお知らせ】日向 & 家", "A new sheet was issued: 日向 & 家"),
     "dealer_closed": ("【販売店アカウント閉鎖のお知らせ】", "Your dealer account was closed"),
+    "setting_changed": (
+        "【設定変更のお知らせ】日向 & 家",
+        "Settings were changed: 日向 & 家",
+    ),
+    "setting_failed": (
+        "【設定を変更できませんでした】日向 & 家",
+        "Settings could not be changed: 日向 & 家",
+    ),
+    "eco_applied": (
+        "【エコ活サークル申込受付のお知らせ】日向 & 家",
+        "Your application to the eco programme: 日向 & 家",
+    ),
+    "eco_admitted": (
+        "【エコ活サークルご参加開始のお知らせ】日向 & 家",
+        "You have joined the eco programme: 日向 & 家",
+    ),
+    "eco_refused": (
+        "【エコ活サークル申込についてのお知らせ】日向 & 家",
+        "We could not accept your application to the eco programme: 日向 & 家",
+    ),
+    "eco_withdrawn": (
+        "【エコ活サークル脱退のお知らせ】日向 & 家",
+        "You have left the eco programme: 日向 & 家",
+    ),
+    "eco_ended": (
+        "【エコ活サークル終了のお知らせ】日向 & 家",
+        "Your part in the eco programme has ended: 日向 & 家",
+    ),
+    "eco_rules": (
+        "【会員規約変更のお知らせ】日向 & 家",
+        "The rules of the eco programme have changed: 日向 & 家",
+    ),
 }
+ECO = tuple(name for name in SUBJECTS if name.startswith("eco_"))
 LINKS = tuple(name for name in SUBJECTS if name.startswith("link_"))
 NAMES_THE_GATEWAY = (
     "registration_provisional",
@@ -199,8 +234,11 @@ NAMES_THE_GATEWAY = (
     "gateway_handed_over",
     "gateway_taken_over",
     *LINKS,
+    *ECO,
     "gateway_freed",
     "sheet_reissued",
+    "setting_changed",
+    "setting_failed",
 )
 # nothing is left to do on the web
 NO_BUTTON = (
@@ -313,6 +351,7 @@ def cast_rows() -> dict[str, int]:
         "transfer": TransferFactory(installation=installation).id,
         "dealer": dealer.id,
         "contact": MaintenanceContactFactory(dealer=dealer, name="日向 <太郎>", created_at=NOW).id,
+        "membership": EcoMembershipFactory(installation=installation).id,
         "left": 9,
     }
 
@@ -352,8 +391,13 @@ def queued(stage: Stage, app: Flask) -> Callable[..., int]:
                     former_email="taro@example.org",
                     closed_at=NOW,
                 ).id
+            if template in ("eco_refused", "eco_withdrawn", "eco_ended"):
+                over = db.session.get_one(EcoMembership, refs["membership"])
+                over.ended_at, over.how_ended = NOW, "rules_changed"
             if template.startswith(("alarm", "incident")):
                 named = queue_letter(template, language, refs["installation"], to)
+            if template.startswith("setting"):
+                named["order"] = letters_order(refs, template)
             row = OutboxMail(
                 key=f"{template}-{language}",
                 template=template,
@@ -409,6 +453,7 @@ def change(app: Flask, mail_id: int, name: str, /, **values: object) -> None:
             "contact": MaintenanceContactFactory._meta.model,
             "dealer_registration": DealerRegistrationFactory._meta.model,
             "link": LinkFactory._meta.model,
+            "membership": EcoMembership,
         }[name]
         found = db.session.get_one(subject, row.refs[name.removeprefix("dealer_")])
         for field, value in values.items():

@@ -6,11 +6,15 @@ import pytest
 
 from app.profiles.settings import (
     EVERY_DAY,
+    CannotSet,
     Choice,
+    Key,
     Number,
     Offer,
+    Value,
     Window,
     Windows,
+    check,
     offer_from_json,
     offer_to_json,
 )
@@ -66,6 +70,31 @@ def test_a_value_the_device_knows_is_allowed(offer: Offer, value: object) -> Non
 )
 def test_any_other_value_is_not(offer: Offer, value: object) -> None:
     assert not offer.allows(value)
+
+
+def test_what_a_device_offers_is_let_through() -> None:
+    offers = (MODE, RESERVE, NIGHT)
+    check(offers, {"mode": "green", "reserve_pct": 0, "charge_windows": []}, None)
+    check(offers, {"mode": "charge"}, 43_200)
+    check((), {}, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hold_s"),
+    [
+        ({"mode": "safe"}, None),
+        ({"min_soc_pct": 10}, None),
+        ({"mode": "green", "reserve_pct": 12}, None),
+        ({"mode": "charge"}, None),
+        ({"mode": "charge"}, 0),
+        ({"mode": "charge"}, 43_201),
+    ],
+)
+def test_anything_else_and_any_other_time_is_not(
+    wanted: dict[Key, Value], hold_s: int | None
+) -> None:
+    with pytest.raises(CannotSet):
+        check((MODE, RESERVE, NIGHT), wanted, hold_s)
 
 
 @pytest.mark.parametrize("offer", [MODE, RESERVE, NIGHT])

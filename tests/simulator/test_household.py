@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import sky
-from simulator.household import MODES, Config, Household
+from simulator.household import MODES, Config, Household, Wishes
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -20,9 +20,22 @@ def home(mode="green", now_s=None, **rest):
     return Household.begin(Config("SIM000000001", mode=mode, **rest), now_s or at(0))
 
 
-@given(seconds=st.floats(0, 366 * 86400), mode=st.sampled_from(MODES), stored=st.floats(0, 1))
-def test_power_always_balances(seconds, mode, stored):
-    house = Household(Config("SIM000000007"), mode=mode, stored=stored)
+percent = st.integers(0, 100)
+times = st.lists(st.tuples(st.integers(0, 1439), st.integers(1, 1440), st.integers(1, 127)))
+wishes = st.builds(
+    Wishes, reserve=percent, least=percent, most=percent, grid=percent, charge=times,
+    discharge=times,
+)  # fmt: skip
+
+
+@given(
+    seconds=st.floats(0, 366 * 86400),
+    mode=st.sampled_from(MODES),
+    stored=st.floats(0, 1),
+    wanted=wishes,
+)
+def test_power_always_balances(seconds, mode, stored, wanted):
+    house = Household(Config("SIM000000007"), mode=mode, stored=stored, wishes=wanted)
     flow = house.flow(at(0) + seconds)
     assert flow.pv_w + flow.grid_w + flow.battery_w == flow.load_w
     assert 0 <= flow.pv_w <= house.config.panels_w
@@ -76,6 +89,27 @@ def test_modes_differ_at_night_and_at_noon():
     noon = {mode: home(mode, at(11)).flow(at(11)).battery_w for mode in MODES}
     assert noon["green"] < 0 <= noon["economic"]
     assert home("safe", at(19)).flow(at(19)).battery_w == 0
+    for hour in (1, 11, 19):
+        assert home("standby", at(hour)).flow(at(hour)).battery_w == 0
+        charging = home("charge", at(hour))
+        charging.stored = 0.5
+        assert charging.flow(at(hour)).battery_w == -3000
+
+
+def test_a_window_may_cross_midnight():
+    house = home("economic", at(12))
+    monday = at(23, day=23)
+    house.wishes.charge = [(22 * 60, 2 * 60, 0b1)]
+    house.wishes.discharge = [(3 * 60, 4 * 60, 0b10)]
+    powers = [house.flow(monday + hours * 3600).battery_w for hours in (-2, 0, 2.5, 4.5, 6)]
+    assert [(power > 0) - (power < 0) for power in powers] == [0, -1, -1, 1, 0]
+
+
+@pytest.mark.parametrize(("wanted", "power"), [({"reserve": 60}, 0), ({"least": 60}, 0), ({}, 1)])
+def test_the_battery_keeps_what_is_reserved(wanted, power):
+    house = home(now_s=at(20))
+    house.stored, house.wishes = 0.5, Wishes(**wanted)
+    assert (house.flow(at(20)).battery_w > 0) == power
 
 
 def test_a_fault_stops_the_inverter():
@@ -105,3 +139,11 @@ def test_homes_differ():
 def test_a_home_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError):
         Config("SIM000000001", **wrong)
+
+
+def test_a_home_kept_by_an_older_simulator_lives_on():
+    new = home("safe")
+    kept = {name: new.keep()[name] for name in ("at_s", "stored", "online", "alarms", "energy")}
+    old = Household.resume(new.config, {**kept, "mode": "standby"})
+    assert (old.mode, old.usual, old.manners) == ("safe", "safe", "obey")
+    assert old.energy == new.energy

@@ -7,11 +7,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from ... import clock
-from ...domain import eco, limits, terms, texts
+from ...domain import limits, terms, texts
 from ...domain.errors import Rejected
 from ...domain.provisional import NotOpen, Opened, Standing
 from ...transaction import transaction
 from ..context import settings
+from ..eco.offering import offers_here
 from ..signin.limited import client_address, spend
 from .agreement import SESSION_KEY, Agreement
 from .forms import ActivationForm
@@ -26,7 +27,7 @@ def done() -> ResponseReturnValue:
     installation_id = session.get(CUSTOMER.done_key)
     if installation_id is None:
         return redirect(url_for("signin.login"))
-    may_join = eco.may_be_offered(installation_id, series=settings().eco_device_series)
+    may_join = offers_here(installation_id, clock.now())
     return render_template("activation/done.html", may_join_eco=may_join)
 
 

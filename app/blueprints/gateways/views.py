@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, installations, linked, looks, transfers
+from ...domain import gateways, installations, linked, looks, setting_history, transfers
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from .. import listing
@@ -55,6 +55,7 @@ def show(gateway_id: str) -> str:
         links=links,
         past=linked.list_past(installation, now),
         looked=looks.last_days(links),
+        made=setting_history.made_through(links),
         certificate=transfers.find_standing(installation, now),
         summary=transfers.summary_for(installation),
     )

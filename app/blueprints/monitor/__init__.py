@@ -12,6 +12,7 @@ from ...domain.paging import Page
 from .. import listing
 from ..context import settings
 from ..dealers.looking import open_link
+from ..eco.offering import offers_for
 from ..words import language
 from .watching import note_watched
 
@@ -38,6 +39,7 @@ def show(gateway_id: str | None = None) -> ResponseReturnValue:
         tiles_url=url_for("monitor.tiles", gateway_id=gateway_id),
         is_dealers=is_dealers,
         has_others=not is_dealers and gateways.has_several(current_user, clock.now()),
+        offers_eco=current_user.role == "customer" and offers_for(gateway_id, clock.now()),
     )
 
 

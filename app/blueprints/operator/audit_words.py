@@ -82,6 +82,14 @@ ACTIONS: Mapping[str, object] = {
     "alarm.muted": _("異常の通知を止めた"),
     "alarm.unmuted": _("異常の通知を再開した"),
     "incident.acknowledged": _("障害を確認済みにした"),
+    "setting.asked": _("設定の変更を申し込んだ"),
+    "setting.mails_off": _("設定の変更のメールを止めた"),
+    "setting.mails_on": _("設定の変更のメールを再開した"),
+    "setting.settled": _("設定の変更が終わった"),
+    "eco.applied": _("エコ活サークルに申し込んだ"),
+    "eco.admitted": _("エコ活サークルへの参加が始まった"),
+    "eco.ended": _("エコ活サークルへの参加（申込）が終わった"),
+    "eco.rules_agreed": _("新しい会員規約に同意した"),
     "transfer.issued": _("譲渡証明書を発行した"),
     "transfer.revoked": _("譲渡証明書を取り消した"),
 }
@@ -108,4 +116,6 @@ SUBJECTS: Mapping[str, object] = {
     "gateway_import": _("取り込み"),
     "alarm": _("異常"),
     "incident": _("障害"),
+    "setting_order": _("設定の変更"),
+    "eco_membership": _("エコ活サークルの参加"),
 }

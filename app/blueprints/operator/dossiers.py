@@ -4,7 +4,7 @@ from flask import render_template, session
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import attempts, dossiers, sealed_sheets
+from ...domain import attempts, dossiers, memberships, sealed_sheets
 from .. import signin
 from . import GATEWAY, bp
 from .sheets import KEY
@@ -44,6 +44,7 @@ def gateway(gateway_id: str) -> str:
         printable=printable,
         opens=sealed is not None and sealed_sheets.opens(session.get(KEY), sealed.public_key),
         attempts=attempts.list_of_gateway(gateway_id),
+        membership=memberships.find(file.present) if file.present else None,
     )
 
 

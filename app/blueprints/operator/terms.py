@@ -29,6 +29,7 @@ def _kinds() -> list[tuple[str, str]]:
     return [
         ("service", str(_("お客様（利用規約）"))),
         ("dealer", str(_("販売店様（販売店様向け利用規約）"))),
+        ("eco", str(_("エコ活サークルの会員（会員規約）"))),
     ]
 
 

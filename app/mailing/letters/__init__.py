@@ -3,13 +3,23 @@
 from collections.abc import Callable, Mapping
 
 from ...models import OutboxMail
-from . import accounts, alarms, dealers, gateways, links, registrations, security
+from . import accounts, alarms, dealers, eco, gateways, links, registrations, security, settings
 from .finding import Desk, Gone, Words
 
 __all__ = ["LETTERS", "Desk", "Gone"]
 
 LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
     letter.__name__: letter
-    for noun in (registrations, gateways, dealers, links, accounts, security, alarms)
+    for noun in (
+        registrations,
+        gateways,
+        dealers,
+        links,
+        accounts,
+        security,
+        alarms,
+        eco,
+        settings,
+    )
     for letter in noun.LETTERS
 }
