@@ -27,8 +27,10 @@ from sqlalchemy import delete, select, update
 from ..extensions import db
 from ..models import Gateway, Installation, Latest, Plan, PlanChoice
 from . import energy_totals, plan_choices, tariffs, weather
+from . import settings as settings_rules
 from .daylight import CAPITALS, ELSEWHERE
 from .energy import day_of
+from .history import starts_at
 from .inserts import insert
 from .tariffs import Tariff
 from .writes import count_changed
@@ -52,8 +54,13 @@ CHARGE_LASTS = timedelta(minutes=30)
 HOURS_TO_FILL = 3.0
 # without a device's word, what stays in the battery
 FLOOR_PCT = 10
+# with more than this there is nothing to plan with
+MOST_FLOOR_PCT = 90
 
 KEEP_DAYS = 400
+
+# what is planned earlier in the day is made anew in the evening, and only looked at until then
+PLACED_BEFORE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ def known(installation_id: int, now: datetime, *, templates: Any, zone: str) -> 
         _charge(row.Latest, home, now),
         battery_wh_of(gateway.ratings, choice),
         battery_w_of(gateway.ratings, choice),
-        FLOOR_PCT,
+        floor_pct_of(gateway.id),
         (choice.panels_kw, choice.panels_tilt, choice.panels_azimuth),
         "cost" if choice.cost else "night",
         plan_choices.tariff_of(choice, tariffs.load(templates)),
@@ -190,6 +197,14 @@ def battery_w_of(
     return told or (capacity / HOURS_TO_FILL if capacity else None)
 
 
+def floor_pct_of(gateway_id: int) -> int:
+    """Return what the device was last read to leave in the battery, else what is usual."""
+    values = settings_rules.show(gateway_id).values
+    told = [values.get("min_soc_pct"), values.get("reserve_pct")]
+    known = [pct for pct in told if isinstance(pct, int)]
+    return min(max(known), MOST_FLOOR_PCT) if known else FLOOR_PCT
+
+
 # ---- what came of it -------------------------------------------------------------------------
 
 
@@ -209,7 +224,14 @@ def keep(
     still = PlanChoice.installation_id == installation_id, PlanChoice.due_at.is_not(None)
     if not count_changed(update(PlanChoice).where(*still).values(due_at=due_at)):
         return None
-    values = {"made_at": now, "outcome": outcome, "content": dict(content), "placed_at": None}
+    is_todays = outcome == MADE and now >= starts_at(content["begins"]) - PLACED_BEFORE
+    values = {
+        "made_at": now,
+        "outcome": outcome,
+        "content": dict(content),
+        "handed": "waiting" if is_todays else "",
+        "placed_at": None,
+    }
     new = insert(Plan).values(installation_id=installation_id, day=day, **values)
     return db.session.scalar(
         new.on_conflict_do_update(

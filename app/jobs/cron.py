@@ -15,10 +15,10 @@ from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
-from .plans import claim_plans
+from .plans import claim_plans, place_plans
 from .poll import claim_due
-from .weather import read_reports
 from .settings import lapse_due, work_due
+from .weather import read_reports
 from .worker import QUEUES
 
 
@@ -55,6 +55,8 @@ every(60, "default", recount_late)
 every(10, "default", watch)
 # plans are due at 17:05 of a site's clock, and at once for who chooses something else
 every(15, "default", claim_plans)
+# a plan waits until its device was read; a warning that was read is followed within a minute
+every(60, "default", place_plans)
 # the agency tells of warnings within minutes of deciding on them
 every(600, "default", read_reports)
 # settings are read and written as they are asked; this finds what was put off, or lost its worker

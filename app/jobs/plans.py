@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import structlog
+from flask_babel import force_locale
 from redis.exceptions import RedisError
 
 from .. import clock
-from ..domain import plans
-from ..extensions import queues
+from ..domain import plan_orders, plans, storms
+from ..extensions import db, queues
 from ..transaction import transaction
 from .context import in_app
 
@@ -19,6 +20,7 @@ SHARD = 5
 ROUND = 1000
 # by then a shard is done, however many wait before it
 LEASE_S = 1800
+PLACED_A_ROUND = 500
 
 
 @in_app
@@ -47,3 +49,23 @@ def enqueue(ids: Sequence[int]) -> None:
         result_ttl=0,
         failure_ttl=3600,
     )
+
+
+@in_app
+def place_plans() -> None:
+    """Hand plans to the settings, and do what weather warnings ask for. At least once.
+
+    Each home has a transaction of its own; what cannot be done yet is tried with the next round.
+    """
+    now = clock.now()
+    waiting = plan_orders.list_waiting(now, limit=PLACED_A_ROUND)
+    stormy = storms.listed(now)
+    db.session.rollback()
+    for plan_id, language in waiting:
+        # the reason is kept in the words of whoever reads it
+        with force_locale(language), transaction():
+            placed = plan_orders.place(plan_id, clock.now())
+        log.info("plan_placed", plan=plan_id, placed=placed)
+    for installation_id, language in stormy:
+        with force_locale(language), transaction():
+            storms.follow(installation_id, clock.now())

@@ -1,7 +1,7 @@
 """plans of a day, what they are made for, and reports of weather
 
 Revision ID: 0018
-Revises: 0016
+Revises: 0015
 Create Date: 2026-11-23 22:40:00
 
 """
@@ -57,14 +57,17 @@ def upgrade():
     sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('outcome', sa.String(length=24), nullable=False),
     sa.Column('content', sa.JSON(), nullable=False),
+    sa.Column('handed', sa.String(length=16), nullable=False),
     sa.Column('placed_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['installation_id'], ['installations.id'], name=op.f('fk_plans_installation_id_installations')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_plans'))
     )
+    op.create_index('ix_plans_waiting', 'plans', ['made_at'], unique=False, sqlite_where=sa.text("handed = 'waiting'"), postgresql_where=sa.text("handed = 'waiting'"))
     op.create_index('uq_plans_installation_day', 'plans', ['installation_id', 'day'], unique=True)
 
 
 def downgrade():
+    op.drop_index('ix_plans_waiting', table_name='plans', sqlite_where=sa.text("handed = 'waiting'"), postgresql_where=sa.text("handed = 'waiting'"))
     op.drop_index('uq_plans_installation_day', table_name='plans')
     op.drop_table('plans')
     op.drop_index('ix_plan_choices_due', table_name='plan_choices', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))

@@ -30,6 +30,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "watch",
         "make_due",
         "claim_plans",
+        "place_plans",
         "read_reports",
         "work_due",
         "lapse_due",
