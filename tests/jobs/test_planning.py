@@ -12,11 +12,12 @@ from app.domain import plan_choices, plans
 from app.extensions import JobQueues, db, queues
 from app.jobs import planning
 from app.jobs import plans as job
-from app.models import Installation, Latest, Plan, PlanChoice
+from app.models import Installation, Latest, Plan, PlanChoice, SettingOrder
 from app.transaction import transaction
 from tests.factories import CustomerFactory, GatewayFactory, InstallationFactory
 from tests.histories import write_history
 from tests.racing import at_once
+from tests.setting import add_home, installation
 from tests.valkey import Valkey
 
 NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)  # 17:05 in Tokyo
@@ -204,6 +205,33 @@ def test_what_is_due_is_enqueued_by_name_in_shards(
     waiting = queues.get("plan").jobs
     assert [len(one.args[0]) for one in waiting] == [5, 2]
     assert waiting[0].func_name == "app.jobs.planning.plan_shard"
+
+
+def test_a_plan_that_was_made_is_handed_to_the_settings_by_the_next_round(app: Flask) -> None:
+    made = add_home(app)
+    with app.app_context():
+        made.read(NOW)
+        with transaction():
+            home = installation()
+            home.opened_at = NOW - timedelta(days=100)
+            home.gateway.ratings = RATINGS
+            write_history(home, TODAY - timedelta(days=40), TODAY, until=NOW.timestamp())
+            latest = db.session.get_one(Latest, home.gateway_id)
+            latest.taken_at, latest.soc_pct = NOW, 20.0
+            chosen = {"night": True, "tariff": "tepco-smart-life", "due_at": NOW}
+            db.session.add(PlanChoice(installation_id=home.id, changed_at=NOW, **chosen))
+            ids = [home.id]
+    planning_of(app, ids)
+    with app.app_context():
+        job.place_plans()
+        job.place_plans()
+    with app.app_context():
+        plan = db.session.scalars(select(Plan)).one()
+        [order] = db.session.scalars(select(SettingOrder))
+        assert (plan.handed, order.by, order.source) == ("asked", "automatism", "plan")
+        assert order.reason.startswith("明日の計画：")
+        # it keeps the reserve that the device was read to have
+        assert min(plan.content["stored_pct"]) >= 19
 
 
 def test_the_next_plan_is_due_at_five_past_five_of_the_sites_clock() -> None:
