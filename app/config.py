@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     contract_current_a: Annotated[int, Field(gt=0)] = 60
     # so long after an outage of the service nothing alarms
     alarm_quiet_s: Annotated[int, Field(ge=0)] = 900
+    # so long a step of settings at many systems is watched for alarms before the next one begins
+    rollout_watch_s: Annotated[int, Field(ge=0)] = 900
     # who of the operator is mailed when many gateways are lost together
     operator_alarm_mail: str = ""
     mail_refresh_s: Seconds = 5

@@ -15,18 +15,26 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.domain import tokens
+from app.domain import point_sums, tokens
 from app.extensions import db
 from app.models import (
     Account,
     Alarm,
     Campaign,
+    EcoMembership,
     GatewayImport,
+    GiftAnswers,
+    GiftExport,
+    GiftOrder,
     HistoryExport,
     Incident,
     Installation,
+    MissingReport,
     OutboxMail,
     PasswordReset,
+    PointRun,
+    PointTransaction,
+    Rollout,
     Session,
     SettingChange,
     SettingOrder,
@@ -51,6 +59,7 @@ from tests.factories import (
     RegistrationFactory,
     TermsVersionFactory,
 )
+from tests.members import PROGRAMME, SUMMER
 from tests.signing_in import sign_in
 
 TABLE = Path(__file__).parents[1] / "docs" / "permissions.md"
@@ -59,6 +68,8 @@ ROW = re.compile(r"\| (GET|POST) \| `([^`]+)` \|" + r" ([a-z ]+) \|" * len(ROLES
 ANSWERS = ("yes", "no", "sign in")
 NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 GATEWAY = "HDM7Q2KX94TP"
+
+POINTS = ("transaction_id", "report_id", "gift_order_id", "answers_id")
 
 Route = tuple[str, str]
 
@@ -175,8 +186,20 @@ class Cast:
             ],
         )
         db.session.add_all([reset, mail, campaign, upload, incident, alarm, export, order])
+        membership = EcoMembershipFactory(installation=home)
+        db.session.add_all(points := self.seat_points(membership))
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
         change = EmailChangeFactory(account=owner)
+        db.session.flush()
+        rollout = Rollout(
+            dealer_id=dealers["sets"].id,
+            actor_id=DealerPersonFactory(dealer=dealers["sets"]).id,
+            wanted={"reserve_pct": 40},
+            reason="台風",
+            asked_at=NOW,
+            next_at=NOW,
+        )
+        db.session.add(rollout)
         db.session.flush()
         key = str(self.app.secret_key)
         self.signed = {
@@ -197,6 +220,8 @@ class Cast:
             "mail_id": mail.id,
             "campaign_id": campaign.id,
             "alarm_id": alarm.id,
+            "rollout_id": rollout.id,
+            "step": 1,
             "incident_id": incident.id,
             "version_id": coming.id,
             "import_id": upload.id,
@@ -207,10 +232,53 @@ class Cast:
             "noun": "customers",
             "span": "day",
             "export_id": export.id,
+            **{name: one.id for name, one in zip(POINTS, points, strict=True)},
+            "gift": "e-money-100",
+            "period": SUMMER.first.isoformat(),
+            "membership_id": membership.id,
             "order_id": order.id,
             "choice": "off",
-            "membership_id": EcoMembershipFactory(installation=home).id,
         }
+
+    def seat_points(self, membership: EcoMembership) -> list[Any]:
+        """Return a credit of the owner's, a report of it, a gift ordered for it, its answers."""
+        operator = db.session.scalars(select(Account.id).filter_by(role="operator")).one()
+        credit = PointTransaction(
+            key="credit",
+            kind="credit",
+            at=NOW,
+            account_id=membership.account_id,
+            membership_id=membership.id,
+            period_first=SUMMER.first,
+            points=0,
+            self_dwh=0,
+            sums=point_sums.add_up(
+                {}, SUMMER.first, SUMMER.first, PROGRAMME, zone="Asia/Tokyo"
+            ).to_json(),
+        )
+        report = MissingReport(
+            account_id=membership.account_id, transaction=credit, words="8月", created_at=NOW
+        )
+        order = GiftOrder(
+            account_id=membership.account_id,
+            once="x",
+            gift="e-money-100",
+            kind="balance",
+            name_ja="残高",
+            name_en="Balance",
+            quantity=1,
+            points=100,
+            ordered_at=NOW,
+        )
+        answers = GiftAnswers(account_id=operator, file_name="x.csv", created_at=NOW)
+        db.session.add_all(
+            [
+                # of one id with the owner's year of history, which other paths name
+                GiftExport(id=1, account_id=operator, made_at=NOW, orders=1),
+                PointRun(period_first=SUMMER.first, period_last=SUMMER.last, opened_at=NOW),
+            ]
+        )
+        return [credit, report, order, answers]
 
     def name_rest(self) -> None:
         """Name what was there only after somebody had signed in."""

@@ -26,6 +26,7 @@ NOUNS = (
     "history",
     "plans",
     "alarms",
+    "points",
     "operator",
     "manual",
     "guide",

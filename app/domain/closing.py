@@ -15,6 +15,7 @@ from ..models import (
     EcoMembership,
     EmailChange,
     Installation,
+    MissingReport,
     OutboxMail,
     Passkey,
     RecoveryCode,
@@ -24,7 +25,7 @@ from ..models import (
     TotpFactor,
 )
 from ..models.addresses import Person, PostalAddress
-from . import audit, installations, mail, passwords, sessions
+from . import audit, gift_orders, installations, mail, passwords, sessions
 from .errors import NotFound
 from .provisional import columns
 
@@ -74,6 +75,7 @@ def end(
         account, actor=actor, network_address=network_address, now=now
     )
     sessions.end_all(account, now)
+    gift_orders.end_all(account.id, now)
     audit.record(
         "account.closed",
         actor_id=actor.id,
@@ -153,6 +155,7 @@ def _blanks(
     )
     theirs = or_(AuditEntry.actor_id == account_id, by_nobody)
     yield update(AuditEntry).where(theirs).values(network_address="")
+    yield gift_orders.forget(account_id)
     # the address may be somebody's again, whose mails are younger; answers of mail servers name it
     yield (
         update(OutboxMail)
@@ -186,6 +189,7 @@ def _ends(account_id: int, addresses: set[str], closed_at: datetime) -> Iterator
         Passkey,
         Session,
         ApiToken,
+        MissingReport,
     ):
         yield delete(model).where(model.account_id == account_id)
 

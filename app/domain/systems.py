@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, or_, select
 
 from ..extensions import db
-from ..models import Account, Installation, Latest, MaintenanceLink
+from ..models import Account, Gateway, Installation, Latest, MaintenanceLink
 from ..models.links import last_moment
-from . import dealers, gateways, live, normalise, paging
+from . import dealers, gateways, live, normalise, paging, people
 from .errors import NotFound
 from .live import Live
 from .paging import Page
@@ -101,6 +101,21 @@ def show(actor: Account, found: Found, now: datetime, *, zone: str, page: int = 
     page = paging.within(page, len(found.ids), PER_PAGE)
     ids = found.ids[(page - 1) * PER_PAGE : page * PER_PAGE]
     return Page(_fetch(actor, ids, now, zone), len(found.ids), page, PER_PAGE)
+
+
+def ids_of(actor: Account, public_ids: Sequence[str], now: datetime) -> set[int]:
+    """Return the installations of those of these gateways that the actor's dealer looks after."""
+    found = (
+        select(Installation.id)
+        .select_from(MaintenanceLink)
+        .join(MaintenanceLink.installation)
+        .join(Installation.gateway)
+        .where(
+            Gateway.public_id.in_([one for one in public_ids if people.is_gateway_id(one)]),
+            *_looked_after_by(dealers.of(actor).id, now),
+        )
+    )
+    return set(db.session.scalars(found))
 
 
 def show_all(actor: Account, found: Found, now: datetime, *, zone: str) -> Iterator[System]:

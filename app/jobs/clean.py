@@ -17,6 +17,7 @@ from ..domain import (
     dealers,
     drafts,
     email_changes,
+    gift_answers,
     history_exports,
     imports,
     installations,
@@ -80,6 +81,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
     yield lambda: plans.clear_old(now)
+    yield lambda: gift_answers.clear_old(now)
     yield lambda: setting_history.erase_reasons(now, keep_days=settings.erase_after_days)
 
 

@@ -16,7 +16,9 @@ from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
 from .plans import claim_plans, place_plans
+from .points import credit_due
 from .poll import claim_due
+from .rollouts import advance_due
 from .settings import lapse_due, work_due
 from .weather import read_reports
 from .worker import QUEUES
@@ -59,6 +61,10 @@ every(15, "default", claim_plans)
 every(60, "default", place_plans)
 # the agency tells of warnings within minutes of deciding on them
 every(600, "default", read_reports)
+# settings at many systems go on step by step
+every(5, "default", advance_due)
+# a half-year that is over is credited a few shards at a time, between what cannot wait
+every(10, "default", credit_due)
 # settings are read and written as they are asked; this finds what was put off, or lost its worker
 every(2, "poll", work_due)
 every(20, "default", lapse_due)

@@ -24,9 +24,21 @@ from .mails import OutboxMail
 from .maintenance_contacts import MaintenanceContact
 from .passwords import PasswordReset
 from .plans import Plan, PlanChoice, WeatherReport
+from .points import (
+    GiftAnswers,
+    GiftExport,
+    GiftOrder,
+    MissingReport,
+    PointBalance,
+    PointEntry,
+    PointRun,
+    PointShard,
+    PointTransaction,
+)
 from .provisional import Provisional
 from .readings import Latest, PollState, Reading
 from .registrations import Registration, RegistrationDraft
+from .rollouts import Rollout, RolloutPart
 from .sessions import Session
 from .settings import SettingChange, SettingOrder, SettingStand
 from .terms import Consent, TermsVersion
@@ -57,6 +69,9 @@ __all__ = [
     "FailureCount",
     "Gateway",
     "GatewayImport",
+    "GiftAnswers",
+    "GiftExport",
+    "GiftOrder",
     "Heartbeat",
     "HistoryExport",
     "ImportRow",
@@ -66,12 +81,18 @@ __all__ = [
     "MaintenanceContact",
     "MaintenanceLink",
     "MeterCheckpoint",
+    "MissingReport",
     "OutboxMail",
     "Passkey",
     "PasskeyChallenge",
     "PasswordReset",
     "Plan",
     "PlanChoice",
+    "PointBalance",
+    "PointEntry",
+    "PointRun",
+    "PointShard",
+    "PointTransaction",
     "PollState",
     "PowerConditioner",
     "Provisional",
@@ -79,6 +100,8 @@ __all__ = [
     "RecoveryCode",
     "Registration",
     "RegistrationDraft",
+    "Rollout",
+    "RolloutPart",
     "SealedSheet",
     "Session",
     "SettingChange",

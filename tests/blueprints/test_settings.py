@@ -187,6 +187,26 @@ def test_the_reason_stands_beside_the_value_as_long_as_that_stands(
     assert "機器の側で変わりました" in page
 
 
+def test_english_readers_read_english(app: Flask, home: Home, taro: FlaskClient) -> None:
+    taro.post("/language/", data={"language": "en"})
+    with app.app_context():
+        home.place({"reserve_pct": 50}, reason="test", until=NOW + HOUR)
+        home.write()
+        made = home.place({"mode": "safe", "min_soc_pct": 5}, reason="test")
+        home.write(ignores=("mode",))
+    pages = [taro.get(PAGE + path).text for path in ("", "/edit", "/changes", f"/changes/{made}")]
+    pages.append(edited(taro, mode="charge").text)
+    for page in pages:
+        ours = re.sub(r"山田邸|山田 太郎|陽だまり[^<]*|日本語|<[^>]*>", "", page)
+        assert not re.search(r"[ぁ-んァ-ヶ一-龠]+", ours), re.findall(r"[ぁ-んァ-ヶ一-龠]+", ours)
+    told = re.sub("<[^>]*>", "", pages[0])
+    assert "Changed by you on 2026/11/23 14:05: test" in told
+    assert "then back to “20 %”" in told
+    assert "23:00–7:00" in pages[0]
+    assert "Neither charges" not in pages[1]
+    assert "Only a part was set" in pages[3]
+
+
 # ---- who may --------------------------------------------------------------------------------
 
 PATHS = ("", "/values", "/edit", "/confirm", "/changes", "/changes/1", "/changes/1/progress",

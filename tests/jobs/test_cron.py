@@ -34,10 +34,12 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "read_reports",
         "work_due",
         "lapse_due",
+        "advance_due",
         "clear_expired",
         "recount_late",
         "settle_memberships",
         "clear_measurements",
+        "credit_due",
         *(f"beat:{queue}" for queue in QUEUES),
     }
 

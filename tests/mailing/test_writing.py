@@ -18,7 +18,16 @@ from app.domain import tokens
 from app.extensions import db
 from app.mailing.letters import LETTERS, Gone
 from app.mailing.writing import compose, mailbox, write
-from app.models import Dealer, EcoMembership, EmailChange, OutboxMail, PasswordReset, Transfer
+from app.models import (
+    Dealer,
+    EcoMembership,
+    EmailChange,
+    GiftOrder,
+    OutboxMail,
+    PasswordReset,
+    PointTransaction,
+    Transfer,
+)
 from app.transaction import transaction
 from tests.alarming import FOR_DEALERS, queue_letter
 from tests.conftest import test_settings
@@ -42,6 +51,7 @@ from tests.factories import (
     SheetFactory,
     TransferFactory,
 )
+from tests.members import SUMMER
 from tests.setting import letters_order
 from tests.wiring import ended, wire
 
@@ -190,6 +200,12 @@ SUBJECTS = {
     ),
     "sheet_reissued": ("【用紙再発行のお知らせ】日向 & 家", "A new sheet was issued: 日向 & 家"),
     "dealer_closed": ("【販売店アカウント閉鎖のお知らせ】", "Your dealer account was closed"),
+    "points_credited": (
+        "【エコ活サークル ポイント付与のお知らせ】1,234 ポイント",
+        "Eco programme: 1,234 points credited",
+    ),
+    "gift_done": ("【ポイント交換のお知らせ】日向 & 券", "Your gift: Hinata & voucher"),
+    "gift_returned": ("【ポイント返却のお知らせ】日向 & 券", "Points returned: Hinata & voucher"),
     "setting_changed": (
         "【設定変更のお知らせ】日向 & 家",
         "Settings were changed: 日向 & 家",
@@ -237,6 +253,7 @@ NAMES_THE_GATEWAY = (
     *ECO,
     "gateway_freed",
     "sheet_reissued",
+    "points_credited",
     "setting_changed",
     "setting_failed",
 )
@@ -340,7 +357,9 @@ def cast_rows() -> dict[str, int]:
         ended_at=NOW,
         how_ended="unlinked",
     )
+    membership = EcoMembershipFactory(installation=installation)
     return {
+        **credit_rows(membership),
         "token": ApiTokenFactory(account=account, name="日向 & 家").id,
         "link": link.id,
         "account": account.id,
@@ -351,9 +370,41 @@ def cast_rows() -> dict[str, int]:
         "transfer": TransferFactory(installation=installation).id,
         "dealer": dealer.id,
         "contact": MaintenanceContactFactory(dealer=dealer, name="日向 <太郎>", created_at=NOW).id,
-        "membership": EcoMembershipFactory(installation=installation).id,
+        "membership": membership.id,
         "left": 9,
     }
+
+
+def credit_rows(membership: EcoMembership) -> dict[str, int]:
+    """Make what letters about points speak of; return the rows' ids."""
+    order = GiftOrder(
+        account_id=membership.account_id,
+        once="x",
+        gift="voucher",
+        kind="code",
+        name_ja="日向 & 券",
+        name_en="Hinata & voucher",
+        quantity=2,
+        points=1000,
+        state="done",
+        ordered_at=NOW,
+        settled_at=NOW,
+        note="<1 & 2>",
+    )
+    credit = PointTransaction(
+        key="credit",
+        kind="credit",
+        at=NOW,
+        account_id=membership.account_id,
+        membership_id=membership.id,
+        period_first=SUMMER.first,
+        points=1234,
+        self_dwh=35_000_000,
+        sums={"first": "2026-06-01", "last": "2026-11-30", "missing": {"2026-06-01": [[0, 1]]}},
+    )
+    db.session.add_all([order, credit])
+    db.session.flush()
+    return {"order": order.id, "transaction": credit.id}
 
 
 @pytest.fixture

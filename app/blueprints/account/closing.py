@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, logout_user
 
 from ... import clock
-from ...domain import accounts, closing, gateways, passwords
+from ...domain import accounts, closing, gateways, gift_orders, passwords
 from ...domain.errors import Rejected
 from ...transaction import transaction
 from ..signin import customers_only
@@ -46,7 +46,8 @@ def close() -> ResponseReturnValue:
 def show_closing(form: ClosingForm) -> str:
     """Render what will happen, and the form."""
     owned = gateways.count_owned(current_user)
-    return render_template("account/close.html", form=form, gateways=owned)
+    points = gift_orders.count_lapsing(current_user.id)
+    return render_template("account/close.html", form=form, gateways=owned, points=points)
 
 
 @bp.get("/closed")

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Mapping
 
 from ...models import OutboxMail
-from . import accounts, alarms, dealers, eco, gateways, links, registrations, security, settings
+from . import (
+    accounts,
+    alarms,
+    dealers,
+    eco,
+    gateways,
+    links,
+    points,
+    registrations,
+    security,
+    settings,
+)
 from .finding import Desk, Gone, Words
 
 __all__ = ["LETTERS", "Desk", "Gone"]
@@ -19,6 +30,7 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         security,
         alarms,
         eco,
+        points,
         settings,
     )
     for letter in noun.LETTERS

@@ -1,0 +1,165 @@
+"""The monitoring report of a half-year for J-Credits: what members used, and what it spares.
+
+It sums what was credited, corrections included: its total is that of all statements.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import func, select
+
+from ..extensions import db
+from ..models import EcoMembership, Gateway, Installation, PointRun, PointTransaction
+from . import csv_cells
+from .emission import Factor
+from .errors import NotFound
+from .point_sums import DWH_PER_KWH, Sums
+
+# rows fetched at once
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A member's half-year."""
+
+    membership_id: int
+    gateway: str
+    prefecture: str
+    dwh: int
+    points: int
+    sums: Sums
+
+    @property
+    def kwh(self) -> Decimal:
+        """Return what was self-consumed."""
+        return kwh(self.dwh)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All members of a half-year."""
+
+    first: date
+    last: date
+    members: int
+    dwh: int
+    points: int
+    is_finished: bool
+
+    @property
+    def kwh(self) -> Decimal:
+        """Return what all of them self-consumed."""
+        return kwh(self.dwh)
+
+
+def kwh(dwh: int) -> Decimal:
+    """Return tenths of a Wh as kWh, exactly."""
+    return Decimal(dwh) / DWH_PER_KWH
+
+
+def spared_kg(dwh: int, factor: Factor | None) -> Decimal | None:
+    """Return the kilograms of CO2 that were not emitted; None without a factor."""
+    return None if factor is None else kwh(dwh) * factor.kg_per_kwh
+
+
+def summary(first: date) -> Summary:
+    """Return the sums of the half-year that begins on a day; one query each.
+
+    Raises:
+        NotFound: No run credited it.
+    """
+    run = db.session.scalar(select(PointRun).where(PointRun.period_first == first))
+    if run is None:
+        raise NotFound
+    members, dwh, points = db.session.execute(
+        select(
+            func.count(func.distinct(PointTransaction.membership_id)),
+            func.coalesce(func.sum(PointTransaction.self_dwh), 0),
+            func.coalesce(func.sum(PointTransaction.points), 0),
+        ).where(PointTransaction.period_first == first)
+    ).one()
+    return Summary(
+        first, run.period_last, members, int(dwh), int(points), run.finished_at is not None
+    )
+
+
+def lines(first: date) -> Iterator[Line]:
+    """Yield the members of a half-year, in the order of their memberships, a few at a time.
+
+    Coverage is that of what was counted last.
+    """
+    booked = (
+        select(
+            PointTransaction.membership_id,
+            func.sum(PointTransaction.self_dwh).label("dwh"),
+            func.sum(PointTransaction.points).label("points"),
+            func.max(PointTransaction.id).label("newest"),
+        )
+        .where(PointTransaction.period_first == first)
+        .group_by(PointTransaction.membership_id)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(
+            booked.c.membership_id,
+            Gateway.public_id,
+            Installation.prefecture,
+            booked.c.dwh,
+            booked.c.points,
+            PointTransaction.sums,
+        )
+        .join(PointTransaction, PointTransaction.id == booked.c.newest)
+        .join(EcoMembership, EcoMembership.id == booked.c.membership_id)
+        .join(Installation, Installation.id == EcoMembership.installation_id)
+        .join(Gateway, Gateway.id == EcoMembership.gateway_id)
+        .order_by(booked.c.membership_id)
+        .execution_options(yield_per=AT_ONCE)
+    )
+    for membership_id, gateway, prefecture, dwh, points, sums in rows:
+        yield Line(
+            membership_id, gateway, prefecture, int(dwh), int(points), Sums.from_json(sums or {})
+        )
+
+
+COLUMNS = (
+    *("membership", "gateway", "prefecture", "from", "to", "days", "self_consumed_kwh"),
+    *("coverage_pct", "missing_half_hours", "factor_kg_per_kwh", "reduction_kg_co2", "points"),
+)
+
+
+def file(first: date, factor: Factor | None) -> Iterator[str]:
+    """Return the report as a CSV file, with its sum at the end."""
+    yield csv_cells.BOM + csv_cells.line(COLUMNS)
+    members = dwh = points = 0
+    for one in lines(first):
+        members, dwh, points = members + 1, dwh + one.dwh, points + one.points
+        yield csv_cells.line(
+            [
+                one.membership_id,
+                one.gateway,
+                one.prefecture,
+                one.sums.first.isoformat(),
+                one.sums.last.isoformat(),
+                one.sums.days,
+                f"{one.kwh:.4f}",
+                f"{one.sums.coverage:.1f}",
+                one.sums.missing_half_hours,
+                factor.kg_per_kwh if factor else "",
+                _kg(one.dwh, factor),
+                one.points,
+            ]
+        )
+    yield csv_cells.line(
+        [
+            *("total", members, "", "", "", "", f"{kwh(dwh):.4f}", "", ""),
+            *(factor.kg_per_kwh if factor else "", _kg(dwh, factor), points),
+        ]
+    )
+
+
+def _kg(dwh: int, factor: Factor | None) -> str:
+    spared = spared_kg(dwh, factor)
+    return "" if spared is None else f"{spared:.4f}"

@@ -1,0 +1,64 @@
+"""What a self-consumed kWh spares the air, as data: `eco/emission.json` of the content folder."""
+
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .programme import OURS
+
+FILE = Path("eco") / "emission.json"
+
+
+class EmissionWrong(Exception):
+    """Say what is wrong with the file of factors, and which file that is."""
+
+
+class Factor(BaseModel):
+    """Kilograms of CO2 per kWh of the grid, from a day on, and who says so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    since: date = Field(alias="from")
+    kg_per_kwh: Annotated[Decimal, Field(gt=0, lt=10)]
+    source_ja: Annotated[str, Field(min_length=1)]
+    source_en: Annotated[str, Field(min_length=1)]
+    #: the day an operator compared it with its source; None: nobody did
+    confirmed_on: date | None
+
+
+class Factors(BaseModel):
+    """All factors, in order of time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    factors: Annotated[tuple[Factor, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_follows_another(self) -> Self:
+        if any(one.since >= after.since for one, after in pairwise(self.factors)):
+            raise ValueError("factors must stand in order of time, each once")
+        return self
+
+    def of(self, first: date) -> Factor | None:
+        """Return the factor of a period that begins on a day; None before the first."""
+        past = [one for one in self.factors if one.since <= first]
+        return past[-1] if past else None
+
+
+def load(folder: Path) -> Factors:
+    """Return the factors of a content folder, else those that came with the portal.
+
+    Raises:
+        EmissionWrong: The file says what cannot be.
+    """
+    file = folder / FILE
+    if not file.exists():
+        file = OURS / FILE
+    try:
+        return Factors.model_validate_json(file.read_bytes())
+    except ValueError as error:
+        raise EmissionWrong(f"{file}: {error}") from error

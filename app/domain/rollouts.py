@@ -1,0 +1,382 @@
+"""Settings that a dealer changes at many systems: five first, then fifty, then all.
+
+Each system gets an order of its own, as if the dealer's person had changed it there: rights are
+asked for each, every household sees it in its record, and is mailed. A step whose systems were
+read back is watched for a while; what failed, or an alarm that came up since, holds the roll-out
+until somebody decides. Stopping and taking back are possible at any moment.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import joinedload
+
+from ..extensions import db
+from ..extensions import lazy_gettext as _
+from ..models import (
+    Account,
+    Gateway,
+    Installation,
+    MaintenanceLink,
+    Rollout,
+    RolloutPart,
+    SettingOrder,
+)
+from ..profiles import settable
+from . import audit, dealers, setting_checks, setting_orders
+from .errors import NotFound, Rejected
+from .paging import Page, paged
+from .writes import count_changed
+
+# how many systems the first steps have; the third has all others
+STEPS = (5, 50)
+LAST_STEP = len(STEPS) + 1
+MOST = 5000
+# why a system is left out
+NO_RIGHT = "no_right"
+CANNOT_BE_SET = "cannot_be_set"
+
+# edges name the types without knowing tables
+Plan = Rollout
+Part = RolloutPart
+
+
+class NothingChosen(Rejected):
+    """Refuse a roll-out of no setting."""
+
+    field = "mode"
+    message = _("変更する設定を、1つ以上選んでください。")
+
+
+class NobodyLeft(Rejected):
+    """Refuse a roll-out that would change nothing."""
+
+    field = "chosen"
+    message = _(
+        "変更できるシステムが選ばれていません。設定の変更まで任されたシステムをお選びください。"
+    )
+
+
+class TooMany(Rejected):
+    """Refuse a roll-out of more systems than one is made for."""
+
+    field = "chosen"
+    message = _("一度に選べるのは5,000件までです。検索の言葉でしぼり込んでください。")
+
+
+class NotNow(Rejected):
+    """Refuse what somebody else, or the job, overtook."""
+
+    message = _("ほかの操作が先に行われました。いまの状態を確かめてください。")
+
+
+# ---- beginning ------------------------------------------------------------------------------
+
+
+def judge(actor: Account, ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """Tell of each installation that the actor's dealer looks after why it is left out; "" is in.
+
+    What the dealer does not look after does not exist.
+
+    Raises:
+        NotFound: The actor is no person of a dealer that is there.
+        TooMany: More than one roll-out is made for.
+    """
+    dealer = dealers.of(actor)
+    if dealer.closed_at:
+        raise NotFound
+    if len(ids) > MOST:
+        raise TooMany
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), 500):
+        rows = db.session.execute(
+            select(Installation.id, Gateway.profile, MaintenanceLink.scope)
+            .select_from(MaintenanceLink)
+            .join(MaintenanceLink.installation)
+            .join(Installation.gateway)
+            .where(
+                MaintenanceLink.dealer_id == dealer.id,
+                MaintenanceLink.is_open(now),
+                Installation.closed_at.is_(None),
+                Installation.id.in_(ids[start : start + 500]),
+            )
+        )
+        for row in rows:
+            cannot = CANNOT_BE_SET if settable(row.profile) is None else ""
+            found[row.id] = NO_RIGHT if row.scope != "set" else cannot
+    return {id_: found[id_] for id_ in ids if id_ in found}
+
+
+def start(
+    actor: Account,
+    ids: Sequence[int],
+    wanted: Mapping[str, Any],
+    *,
+    reason: str,
+    network_address: str,
+    now: datetime,
+) -> Rollout:
+    """Begin to change settings at these installations, in this order.
+
+    Raises:
+        NotFound: The actor is no person of a dealer that is there.
+        NothingChosen: No setting was chosen.
+        ReasonNeeded: Households read why.
+        NobodyLeft: The dealer may set none of them.
+        TooMany: They are more than one roll-out is made for.
+    """
+    if not wanted:
+        raise NothingChosen
+    if not reason:
+        raise setting_checks.ReasonNeeded
+    judged = judge(actor, ids, now)
+    if not any(why == "" for why in judged.values()):
+        raise NobodyLeft
+    rollout = Rollout(
+        dealer_id=dealers.of(actor).id,
+        actor_id=actor.id,
+        wanted=dict(wanted),
+        reason=reason[: setting_orders.LONGEST_REASON],
+        asked_at=now,
+        next_at=now,
+    )
+    db.session.add(rollout)
+    db.session.flush()
+    place = 0
+    for id_, why in judged.items():
+        part = RolloutPart(rollout_id=rollout.id, installation_id=id_, step=1, since=now)
+        if why:
+            part.state, part.detail = "dropped", why
+        else:
+            place += 1
+            part.step = step_of(place)
+        db.session.add(part)
+    _record("rollout.started", rollout, actor, network_address, now, systems=place)
+    return rollout
+
+
+def step_of(place: int) -> int:
+    """Return the step to which the system of this place belongs, counted from 1."""
+    done = 0
+    for step, size in enumerate(STEPS, start=1):
+        done += size
+        if place <= done:
+            return step
+    return LAST_STEP
+
+
+# ---- looking --------------------------------------------------------------------------------
+
+
+def list_of(actor: Account, page: int) -> Page[Rollout]:
+    """Return a page of the roll-outs of the actor's dealer, newest first.
+
+    Raises:
+        NotFound: The actor is no person of a dealer.
+    """
+    dealer = dealers.of(actor)
+    return paged(
+        select(Rollout)
+        .where(Rollout.dealer_id == dealer.id)
+        .options(joinedload(Rollout.actor))
+        .order_by(Rollout.id.desc()),
+        page,
+    )
+
+
+def get(actor: Account, rollout_id: int) -> Rollout:
+    """Return a roll-out of the actor's dealer.
+
+    Raises:
+        NotFound: There is none of that number, or it is another dealer's.
+    """
+    dealer = dealers.of(actor)
+    found = db.session.scalar(
+        select(Rollout)
+        .where(Rollout.id == rollout_id, Rollout.dealer_id == dealer.id)
+        .options(joinedload(Rollout.actor), joinedload(Rollout.undoer))
+        .execution_options(populate_existing=True)
+    )
+    if found is None or dealer.closed_at:
+        raise NotFound
+    return found
+
+
+def counts(rollout: Rollout) -> dict[int, dict[str, int]]:
+    """Return how many systems of each step are in which state; "alarmed" counts new alarms."""
+    rows = db.session.execute(
+        select(
+            RolloutPart.step,
+            RolloutPart.state,
+            func.count().label("number"),
+            func.sum(RolloutPart.new_alarms).label("alarms"),
+        )
+        .where(RolloutPart.rollout_id == rollout.id)
+        .group_by(RolloutPart.step, RolloutPart.state)
+    )
+    found: dict[int, dict[str, int]] = {step: {} for step in range(1, LAST_STEP + 1)}
+    for row in rows:
+        found[row.step][row.state] = row.number
+        if row.alarms:
+            found[row.step]["alarmed"] = found[row.step].get("alarmed", 0) + int(row.alarms)
+    return found
+
+
+def parts(rollout: Rollout, now: datetime, page: int) -> Page[RolloutPart]:
+    """Return a page of a roll-out's systems that the dealer still looks after, by their steps."""
+    return paged(
+        select(RolloutPart)
+        .join(RolloutPart.installation)
+        .where(
+            RolloutPart.rollout_id == rollout.id,
+            # what a household took from the dealer is the dealer's to see no longer
+            select(MaintenanceLink.id)
+            .where(
+                MaintenanceLink.installation_id == RolloutPart.installation_id,
+                MaintenanceLink.dealer_id == rollout.dealer_id,
+                MaintenanceLink.is_open(now),
+            )
+            .exists(),
+            Installation.closed_at.is_(None),
+        )
+        .options(joinedload(RolloutPart.installation).joinedload(Installation.gateway))
+        .order_by(RolloutPart.step, RolloutPart.id),
+        page,
+    )
+
+
+# ---- deciding -------------------------------------------------------------------------------
+
+
+def go_on(
+    actor: Account, rollout_id: int, step: int, *, network_address: str, now: datetime
+) -> Rollout:
+    """Let a roll-out that is held at this step go on in spite of what came up.
+
+    Raises:
+        NotFound: There is none of the actor's dealer.
+        NotNow: It is not held there any more.
+    """
+    rollout = get(actor, rollout_id)
+    to: dict[str, Any] = {"state": "running", "step": step + 1, "next_at": now}
+    if step >= LAST_STEP:
+        to = {"state": "done", "next_at": None, "ended_at": now}
+    if not moved(rollout.id, ("held",), step=step, to={**to, "watched_until": None}):
+        raise NotNow
+    _record("rollout.continued", rollout, actor, network_address, now, step=step)
+    return rollout
+
+
+def stop(actor: Account, rollout_id: int, *, network_address: str, now: datetime) -> Rollout:
+    """Change no further systems; what was changed stays.
+
+    Raises:
+        NotFound: There is none of the actor's dealer.
+        NotNow: It is over already.
+    """
+    rollout = get(actor, rollout_id)
+    if not moved(rollout.id, ("running", "held"), to={"state": "stopped", "next_at": now}):
+        raise NotNow
+    _stop_parts(rollout, now)
+    _record("rollout.stopped", rollout, actor, network_address, now)
+    return rollout
+
+
+def roll_back(actor: Account, rollout_id: int, *, network_address: str, now: datetime) -> Rollout:
+    """Change no further systems, and take back what was changed, in the actor's name.
+
+    Raises:
+        NotFound: There is none of the actor's dealer.
+        NotNow: It is taken back already.
+    """
+    rollout = get(actor, rollout_id)
+    to = {"state": "rolling_back", "undoer_id": actor.id, "next_at": now, "ended_at": None}
+    if not moved(rollout.id, ("running", "held", "stopped", "done"), to=to):
+        raise NotNow
+    _stop_parts(rollout, now)
+    changed = select(SettingOrder.id).where(SettingOrder.state.in_(("confirmed", "partly")))
+    _set_parts(rollout.id, ("confirmed", "failed"), "to_undo", now, order_in=changed)
+    _record("rollout.rolled_back", rollout, actor, network_address, now)
+    return rollout
+
+
+def _stop_parts(rollout: Rollout, now: datetime) -> None:
+    _set_parts(rollout.id, ("waiting", "reading"), "stopped", now)
+    asked = db.session.execute(
+        select(RolloutPart.id, RolloutPart.order_id).where(
+            RolloutPart.rollout_id == rollout.id, RolloutPart.state == "asked"
+        )
+    ).all()
+    for row in asked:
+        # what is being written is settled by its job
+        if setting_orders.end_asked(row.order_id, "stopped", now):
+            move(row.id, "asked", state="stopped", since=now)
+
+
+# ---- conditional changes ---------------------------------------------------------------------
+
+
+def move(part_id: int, was: str, **values: Any) -> bool:
+    """Change a system that is still in this state; False if somebody was first."""
+    of_it = update(RolloutPart).where(RolloutPart.id == part_id, RolloutPart.state == was)
+    return count_changed(of_it.values(**values)) == 1
+
+
+def moved(
+    rollout_id: int, states: Sequence[str], *, to: Mapping[str, Any], step: int | None = None
+) -> bool:
+    """Change a roll-out that is still in one of these states; False if somebody was first."""
+    at_step = [Rollout.step == step] if step is not None else []
+    return (
+        count_changed(
+            update(Rollout)
+            .where(Rollout.id == rollout_id, Rollout.state.in_(states), *at_step)
+            .values(**to)
+        )
+        == 1
+    )
+
+
+def _set_parts(
+    rollout_id: int, states: Sequence[str], state: str, now: datetime, *, order_in: Any = None
+) -> None:
+    orders = [] if order_in is None else [RolloutPart.order_id.in_(order_in)]
+    count_changed(
+        update(RolloutPart)
+        .where(RolloutPart.rollout_id == rollout_id, RolloutPart.state.in_(states), *orders)
+        .values(state=state, since=now)
+    )
+
+
+def count(rollout_id: int, states: Sequence[str], *, step: int | None = None) -> int:
+    """Return how many systems are in one of these states, of a step or of all."""
+    at_step = [RolloutPart.step == step] if step is not None else []
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(RolloutPart)
+            .where(RolloutPart.rollout_id == rollout_id, RolloutPart.state.in_(states), *at_step)
+        )
+        or 0
+    )
+
+
+def _record(
+    action: str,
+    rollout: Rollout,
+    actor: Account,
+    network_address: str,
+    now: datetime,
+    **more: Any,
+) -> None:
+    audit.record(
+        action,
+        actor_id=actor.id,
+        subject="rollout",
+        subject_id=rollout.id,
+        network_address=network_address,
+        now=now,
+        **more,
+    )

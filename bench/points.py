@@ -1,0 +1,215 @@
+"""[points_100k_s], [points_rss_mb]: crediting a half-year to 100,000 members, on PostgreSQL.
+
+One worker, shard after shard, as the queue hands them out; each more takes its share. 5,000 members
+are credited and the time is reckoned from them: shards do not know of each other, and 100,000 homes
+are 18 million days of energy to write first. `POINTS_MEMBERS=100000` measures all of them. One home
+in fifty has a day whose half hours must be looked at one by one.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import insert, select
+
+from app.domain import energy_totals, half_hours, ledger, point_runs
+from app.domain.half_hours import COUNTER, LENGTH_S, Energy, HalfHour
+from app.domain.programme import OURS, load
+from app.extensions import db, hasher
+from app.models import (
+    Account,
+    Consent,
+    EcoMembership,
+    EnergyTotal,
+    Gateway,
+    Installation,
+    PointShard,
+    TermsVersion,
+)
+from app.transaction import transaction
+
+from .memory import resident_mb
+from .portal import ADDRESS, new_portal
+from .postgres import postgresql
+
+MEMBERS = int(os.environ.get("POINTS_MEMBERS", "5000"))
+ZONE = "Asia/Tokyo"
+PROGRAMME = load(OURS)
+PERIOD = PROGRAMME.period_of(date(2026, 6, 1))
+NOW = datetime(2026, 12, 10, tzinfo=UTC)
+BEGAN = datetime(2026, 4, 1, tzinfo=UTC)
+AT_ONCE = 500
+# of so many homes one has a day that counters know in part
+TORN = 50
+
+
+def measure() -> dict[str, float]:
+    """Return how long a run takes, the worker's memory, and what a repeated run takes."""
+    with tempfile.TemporaryDirectory() as folder, postgresql() as url:
+        app = new_portal(Path(folder), database_url=url)
+        add_members(app)
+        began, most = time.perf_counter(), 0.0
+        with app.app_context(), transaction():
+            point_runs.open_due(PROGRAMME, NOW, zone=ZONE)
+        with app.app_context():
+            shards = list(db.session.scalars(select(PointShard.id).order_by(PointShard.id)))
+        booked = 0
+        for shard in shards:
+            with app.app_context(), transaction():
+                booked += point_runs.credit(shard, PROGRAMME, NOW)
+            most = max(most, resident_mb(os.getpid()))
+        took = time.perf_counter() - began
+        assert booked == MEMBERS
+        with app.app_context():
+            assert sum(ledger.totals().values()) == 0
+        return {
+            "points_members": float(MEMBERS),
+            "points_s": took,
+            "points_members_per_s": MEMBERS / took,
+            "points_100k_s": took * 100_000 / MEMBERS,
+            "points_rss_mb": most,
+        }
+
+
+def add_members(app: Flask) -> None:
+    """Add homes of one customer each, a day of energy for every day of the half-year."""
+    with app.app_context(), transaction():
+        version = TermsVersion(
+            kind="eco", version="1", body_ja="", body_en="", effective_at=BEGAN, published_at=BEGAN
+        )
+        db.session.add(version)
+        db.session.flush()
+        version_id, password = version.id, hasher.hash("Bench-pass1")
+    like = a_day(app)
+    for first in range(1, MEMBERS + 1, AT_ONCE):
+        ids = range(first, min(first + AT_ONCE, MEMBERS + 1))
+        with app.app_context(), transaction():
+            for model, rows in people(ids, version_id, password):
+                db.session.execute(insert(model), rows)
+            # a half-year of rows, a hundred homes at a time
+            for place in range(0, len(ids), 100):
+                db.session.execute(insert(EnergyTotal), list(days(ids[place : place + 100], like)))
+
+
+def people(
+    ids: range, version_id: int, password: str
+) -> Iterator[tuple[type[Any], list[dict[str, Any]]]]:
+    name = {"family_name": "陽", "given_name": "子", "family_kana": "ヒ", "given_kana": "コ"}
+    yield (
+        Account,
+        [
+            {
+                "id": id_,
+                "role": "customer",
+                "email": f"member{id_}@example.org",
+                "password_hash": password,
+                "language": "ja",
+                "phone": "+81312345678",
+                "created_at": BEGAN,
+                "password_changed_at": BEGAN,
+                **name,
+                **ADDRESS,
+            }
+            for id_ in ids
+        ],
+    )
+    yield (
+        Gateway,
+        [
+            {
+                "id": id_,
+                "public_id": f"BEN{id_:09d}",
+                "model": "HDM-G2",
+                "serial": f"S{id_}",
+                "endpoint": "tcp://127.0.0.1:1/1",
+                "profile": "sunspec",
+                "created_at": BEGAN,
+            }
+            for id_ in ids
+        ],
+    )
+    yield (
+        Installation,
+        [
+            {
+                "id": id_,
+                "gateway_id": id_,
+                "account_id": id_,
+                "site_name": "家",
+                "opened_at": BEGAN,
+                "claimed_from": "192.0.2.1",
+                **ADDRESS,
+            }
+            for id_ in ids
+        ],
+    )
+    yield (
+        Consent,
+        [
+            {
+                "id": id_,
+                "terms_version_id": version_id,
+                "account_id": id_,
+                "agreed_at": BEGAN,
+                "network_address": "",
+            }
+            for id_ in ids
+        ],
+    )
+    yield (
+        EcoMembership,
+        [
+            {
+                "id": id_,
+                "installation_id": id_,
+                "account_id": id_,
+                "gateway_id": id_,
+                "consent_id": id_,
+                "applied_at": BEGAN,
+                "operation_began_on": BEGAN.date(),
+                "first_generation_on": BEGAN.date(),
+                "declared_no_other_generator": True,
+                "declared_no_other_scheme": True,
+                "member_from": PERIOD.first,
+                "note": "",
+            }
+            for id_ in ids
+        ],
+    )
+
+
+def a_day(app: Flask) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the columns of a day that counters know, and of one that they know in part."""
+    known = []
+    for start in half_hours.starts(PERIOD.first, ZONE):
+        energy = {
+            name: Energy(wh, LENGTH_S, 0, COUNTER)
+            for name, wh in (("pv_wh", 300.0), ("export_wh", 100.0), ("load_wh", 200.0))
+        }
+        known.append(HalfHour(start, 1, 50, energy))
+    with app.app_context():
+        key = (1, 1, PERIOD.first)
+        whole, torn = (
+            energy_totals._row(key, ZONE, {one.start: one for one in some})
+            for some in (known, known[5:])
+        )
+    return whole, torn
+
+
+def days(ids: range, like: tuple[dict[str, Any], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    whole, torn = like
+    for id_ in ids:
+        for number in range((PERIOD.last - PERIOD.first).days + 1):
+            row = torn if number == 7 and id_ % TORN == 0 else whole
+            day = PERIOD.first + timedelta(days=number)
+            yield row | {"gateway_id": id_, "installation_id": id_, "day": day}
+
+
+if __name__ == "__main__":
+    for figure, value in measure().items():
+        print(f"[{figure}] {value:.4g}")
