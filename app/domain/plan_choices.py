@@ -26,6 +26,13 @@ class NoPrices(Rejected):
     message = _("料金プランを選ぶか、ご自宅の料金を入力してください。")
 
 
+class SameHours(Rejected):
+    """Refuse cheap hours that end when they begin."""
+
+    field = "night_ends"
+    message = _("安い時間の始まりと終わりには、ちがう時刻を選んでください。")
+
+
 class UnknownArea(Rejected):
     """Refuse an area that is not one of the prefecture's."""
 
@@ -98,7 +105,8 @@ def change(
 
     Raises:
         NotFound: The gateway is not the actor's own.
-        NoPrices: Plans by cost were chosen, and no prices.
+        NoPrices: Plans were chosen, and no prices.
+        SameHours: The cheap hours end when they begin.
         UnknownArea: The area is of another prefecture.
     """
     installation = gateways.get_owned(actor, public_id)
@@ -107,6 +115,8 @@ def change(
     own = (wanted.day_yen, wanted.night_yen, wanted.night_begins, wanted.night_ends)
     if wanted.plans and not wanted.tariff and None in own:
         raise NoPrices
+    if wanted.night_begins is not None and wanted.night_begins == wanted.night_ends:
+        raise SameHours
     offices = weather.OFFICES.get(installation.prefecture, ())
     if wanted.office and wanted.office not in offices:
         raise UnknownArea

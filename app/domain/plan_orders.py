@@ -17,7 +17,7 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Installation, Plan, PlanChoice
 from ..profiles.settings import DAY_MIN, EVERY_DAY, Key, Mode, Number, Offer, Value, Window
-from . import setting_orders
+from . import setting_orders, storms
 from . import settings as settings_rules
 from .errors import NotFound
 from .half_hours import LENGTH_S
@@ -148,6 +148,9 @@ def _ask(plan: Plan, now: datetime) -> Placed:
     choice = db.session.get(PlanChoice, home.id)
     if home.closed_at is not None or choice is None or choice.due_at is None:
         return Placed.NOT_WANTED
+    if storms.is_charged(home.id, now):
+        # nothing takes the battery from whom a storm may leave without power
+        return Placed.BUSY
     shown = settings_rules.show(home.gateway_id)
     if not settings_rules.can_be_set(home):
         raise NotOffered

@@ -240,6 +240,13 @@ def keep(
     )
 
 
+def stop(installation_id: int) -> None:
+    """Have no more plans made for an installation that was left or wants none."""
+    count_changed(
+        update(PlanChoice).where(PlanChoice.installation_id == installation_id).values(due_at=None)
+    )
+
+
 def keep_test(installation_id: int, found: Mapping[str, Any], day: date) -> None:
     """Keep what held-back days said."""
     count_changed(
@@ -257,6 +264,21 @@ def latest(installation_id: int) -> Plan | None:
         .order_by(Plan.day.desc())
         .limit(1)
     )
+
+
+def clear_closed(now: datetime, *, keep_days: int) -> int:
+    """Delete plans, and what was chosen, of some homes that were left long ago; return how many."""
+    left = (
+        select(Installation.id)
+        .join(PlanChoice, PlanChoice.installation_id == Installation.id)
+        .where(Installation.closed_at < now - timedelta(days=keep_days))
+        .limit(200)
+    )
+    ids = list(db.session.scalars(left))
+    if ids:
+        count_changed(delete(Plan).where(Plan.installation_id.in_(ids)))
+        count_changed(delete(PlanChoice).where(PlanChoice.installation_id.in_(ids)))
+    return len(ids)
 
 
 def clear_old(now: datetime) -> int:

@@ -34,13 +34,6 @@ def listed(now: datetime) -> list[tuple[int, str]]:
 
     Those that want it and have a warning in their prefecture, and those that were changed for one.
     """
-    rows = db.session.execute(
-        select(PlanChoice, Installation.prefecture, Account.language)
-        .join(Installation, Installation.id == PlanChoice.installation_id)
-        .join(Account, Account.id == Installation.account_id)
-        .where(PlanChoice.storm, Installation.closed_at.is_(None))
-        .order_by(PlanChoice.installation_id)
-    ).all()
     changed = set(
         db.session.scalars(
             select(SettingOrder.installation_id).where(
@@ -48,15 +41,27 @@ def listed(now: datetime) -> list[tuple[int, str]]:
             )
         )
     )
-    warned: dict[str, bool] = {}
+    warned = weather.offices_warned(now)
+    if not warned and not changed:
+        return []
+    rows = db.session.execute(
+        select(
+            PlanChoice.installation_id,
+            PlanChoice.office,
+            Installation.prefecture,
+            Account.language,
+        )
+        .join(Installation, Installation.id == PlanChoice.installation_id)
+        .join(Account, Account.id == Installation.account_id)
+        .where(PlanChoice.storm, Installation.closed_at.is_(None))
+        .order_by(PlanChoice.installation_id)
+    )
     found = []
-    for choice, prefecture, language in rows:
-        office = choice.office or weather.office_of(prefecture)
-        if office not in warned:
-            warned[office] = bool(weather.warnings_of(office, "", now))
-        if warned[office] or choice.installation_id in changed:
-            found.append((choice.installation_id, language))
-            changed.discard(choice.installation_id)
+    for row in rows:
+        office = row.office or weather.office_of(row.prefecture)
+        if office in warned or row.installation_id in changed:
+            found.append((row.installation_id, row.language))
+            changed.discard(row.installation_id)
     # who switched it off meanwhile gets back what stood before
     return found + [(installation_id, "ja") for installation_id in sorted(changed)]
 
@@ -139,5 +144,13 @@ def _prolong(installation_id: int, now: datetime) -> bool:
         .where(*theirs, SettingOrder.lapses_at > now, SettingOrder.lapses_at < now + PROLONGED)
         .values(lapses_at=now + HOLDS, until=now + HOLDS)
     )
+    return is_charged(installation_id, now)
+
+
+def is_charged(installation_id: int, now: datetime) -> bool:
+    """Tell whether a battery is kept full for a warning, or is about to be."""
     stands = or_(SettingOrder.lapses_at > now, SettingOrder.state.in_(("asked", "sent")))
-    return db.session.scalar(select(SettingOrder.id).where(*theirs, stands).limit(1)) is not None
+    found = select(SettingOrder.id).where(
+        SettingOrder.installation_id == installation_id, SettingOrder.source == SOURCE, stands
+    )
+    return db.session.scalar(found.limit(1)) is not None

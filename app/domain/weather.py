@@ -236,6 +236,14 @@ def warnings_of(office: str, area: str, now: datetime) -> tuple[str, ...] | None
     return tuple(sorted({code for codes in some for code in codes}))
 
 
+def offices_warned(now: datetime) -> set[str]:
+    """Return the offices in whose areas some grave warning stands."""
+    offices = db.session.scalars(
+        select(WeatherReport.office).where(WeatherReport.kind == WARNING)
+    ).all()
+    return {office for office in offices if warnings_of(office, "", now)}
+
+
 def areas_of(offices: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return the areas whose names are known: office, area and name."""
     rows = db.session.execute(

@@ -81,6 +81,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
     yield lambda: plans.clear_old(now)
+    yield lambda: plans.clear_closed(now, keep_days=settings.erase_after_days)
     yield lambda: gift_answers.clear_old(now)
     yield lambda: setting_history.erase_reasons(now, keep_days=settings.erase_after_days)
 

@@ -70,6 +70,8 @@ def plan(installation_id: int, settings: Settings) -> None:
     # ends the reading transaction: to plan takes its time
     db.session.rollback()
     if known is None:
+        with transaction():
+            plans.stop(installation_id)
         return
     outcome, content = made(known)
     tested = held_back(known) if known.is_to_test and outcome == plans.MADE else None

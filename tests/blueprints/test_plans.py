@@ -135,6 +135,10 @@ def test_switched_off_the_plan_is_gone_from_the_page(app: Flask, taro: FlaskClie
     [
         ({"tariff": ""}, "料金プランを選ぶか"),
         ({"tariff": "no-such"}, "料金プランを選ぶか"),
+        (
+            {"tariff": "", "day_yen": "35", "night_yen": "20", "night_ends": "1380"},
+            "ちがう時刻を選んでください",
+        ),
         ({"sell_yen": "nan"}, "数字で入力してください"),
         ({"sell_yen": "-3"}, "数字で入力してください"),
         ({"battery_kwh": "1e3"}, "数字で入力してください"),

@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain import plan_choices, plan_orders, plans, setting_lapses
+from app.domain import plan_choices, plan_orders, plans, setting_lapses, storms, weather
 from app.domain.plan_orders import Placed
+from app.domain.weather import Warnings
 from app.extensions import db
 from app.models import Plan, PlanChoice, SettingChange, SettingOrder
 from app.profiles.settings import Choice, Number, Windows
@@ -108,6 +109,17 @@ def test_it_waits_until_the_device_was_read_lately(app: Flask) -> None:
         assert plan_orders.place(plan_id, later) is Placed.BUSY
     assert plan().handed == "waiting"
     assert plan_orders.list_waiting(NOW + timedelta(hours=7), limit=5) == []
+
+
+@pytest.mark.usefixtures("home")
+def test_while_the_battery_is_kept_full_for_a_storm_a_plan_waits() -> None:
+    with transaction():
+        weather.keep_warnings("260000", Warnings(NOW, {"260010": ("05",)}), NOW)
+        db.session.scalars(select(PlanChoice)).one().storm = True
+    with transaction():
+        storms.follow(installation().id, NOW)
+    assert place(keep()) is Placed.BUSY
+    assert len(db.session.scalars(select(SettingOrder)).all()) == 1
 
 
 @pytest.mark.usefixtures("home")

@@ -159,6 +159,21 @@ def test_twice_makes_one_plan_and_who_switched_off_meanwhile_gets_none(app: Flas
         assert db.session.scalars(select(Plan)).all() == []
 
 
+def test_a_home_that_was_left_is_planned_no_more_and_forgotten_after_its_time(app: Flask) -> None:
+    with app.app_context(), transaction():
+        installation_id = home().id
+    planning_of(app, [installation_id])
+    with app.app_context(), transaction():
+        db.session.get_one(Installation, installation_id).closed_at = NOW
+    planning_of(app, [installation_id])
+    with app.app_context(), transaction():
+        assert db.session.scalars(select(PlanChoice)).one().due_at is None
+        assert plans.clear_closed(NOW, keep_days=30) == 0
+        assert plans.clear_closed(NOW + timedelta(days=31), keep_days=30) == 1
+    with app.app_context():
+        assert db.session.scalars(select(Plan)).all() == []
+
+
 def test_one_that_fails_does_not_keep_the_others_from_theirs(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
