@@ -14,14 +14,15 @@ from . import (
     planning,
     points,
     polls,
+    settings,
     storage,
     tiles,
 )
 
 PARTS = (
-    *(polls, pipeline, tiles, dealers, history, mails, points, storage, memory, cycle),
+    polls, pipeline, tiles, dealers, history, mails, settings, points, storage, memory, cycle,
     planning,
-)
+)  # fmt: skip
 
 BOUNDS = {"poll_ratio": 0.5, "pipeline_ratio": 0.5, "tile_ratio": 0.3}
 # no more than this

@@ -17,7 +17,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import insert, select
 
-from app.domain import energy_totals, half_hours, ledger, point_runs
+from app.domain import energy_totals, half_hours, ledger, point_credits, point_runs
 from app.domain.half_hours import COUNTER, LENGTH_S, Energy, HalfHour
 from app.domain.programme import OURS, load
 from app.extensions import db, hasher
@@ -61,7 +61,7 @@ def measure() -> dict[str, float]:
         booked = 0
         for shard in shards:
             with app.app_context(), transaction():
-                booked += point_runs.credit(shard, PROGRAMME, NOW)
+                booked += point_credits.credit(shard, PROGRAMME, NOW)
             most = max(most, resident_mb(os.getpid()))
         took = time.perf_counter() - began
         assert booked == MEMBERS

@@ -35,6 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if PROFILE != "many":
         leave(config, items, [item for item in items if is_page_on_postgresql(item)])
+        if os.environ.get("BEFORE_DEEP"):
+            # .ci/run asks these right afterwards, with ten times the examples
+            leave(config, items, [item for item in items if grows(item)])
     elif os.environ.get("BEYOND_TEST"):
         # .ci/run has just run `make test`: what would be the same again is left out
         leave(config, items, [item for item in items if not goes_beyond_test(item)])
@@ -59,9 +62,14 @@ def is_page_on_postgresql(item: pytest.Item) -> bool:
 
 def goes_beyond_test(item: pytest.Item) -> bool:
     """Tell whether `make test-deep` does more with a test than `make test` has done."""
+    is_drill = item.get_closest_marker("drill") is not None
+    return is_drill or grows(item) or is_page_on_postgresql(item)
+
+
+def grows(item: pytest.Item) -> bool:
+    """Tell whether `make test-deep` tries more than `make test` within the very same test."""
     is_random = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    has_more = any(item.get_closest_marker(name) for name in ("drill", "grows"))
-    return is_random or has_more or is_page_on_postgresql(item)
+    return is_random or item.get_closest_marker("grows") is not None
 
 
 def pytest_collection_finish() -> None:

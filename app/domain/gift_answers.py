@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, GiftAnswers, GiftOrder
-from . import audit, gift_orders, normalise, sealing
+from . import audit, gift_fulfilment, normalise, sealing
 from .clearing import delete_some
 from .errors import NotFound, Rejected
 from .paging import Page, paged
@@ -183,7 +183,7 @@ def apply(
         raise NotApplicable
     # in one order: two files that name the same orders wait for each other
     for one in sorted(new, key=lambda one: int(one.id)):
-        gift_orders.settle(
+        gift_fulfilment.settle(
             int(one.id),
             one.state,
             note=one.note,

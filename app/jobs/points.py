@@ -6,7 +6,7 @@ from redis.exceptions import RedisError
 
 from .. import clock
 from ..config import Settings
-from ..domain import point_runs
+from ..domain import point_credits, point_runs
 from ..domain.ledger import NotEnough
 from ..domain.programme import Programme
 from ..extensions import queues
@@ -61,7 +61,7 @@ def credit_shard(shard_id: int) -> None:
     for attempt in range(1, TRIES + 1):
         try:
             with transaction():
-                booked = point_runs.credit(shard_id, _programme(), clock.now())
+                booked = point_credits.credit(shard_id, _programme(), clock.now())
         except NotEnough:
             if attempt == TRIES:
                 raise

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain import ledger, point_runs
+from app.domain import ledger, point_credits, point_runs
 from app.extensions import db
 from app.models import Account, AuditEntry, GiftOrder, PointTransaction
 from app.transaction import transaction
@@ -83,7 +83,7 @@ def test_the_report_sums_what_the_statements_say(app: Flask, operator: FlaskClie
         point_runs.open_due(PROGRAMME, JUNE, zone="Asia/Tokyo")
     with app.app_context(), transaction():
         for shard in point_runs.claim(JUNE, limit=9):
-            point_runs.credit(shard, PROGRAMME, JUNE)
+            point_credits.credit(shard, PROGRAMME, JUNE)
     answer = operator.get(f"{REPORT}.csv")
     rows = list(csv.DictReader(StringIO(answer.text.removeprefix("\ufeff"))))
     *members, total = rows

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, insert, select
 
 from app import clock
-from app.domain import ledger, point_runs
+from app.domain import ledger, point_credits, point_runs
 from app.extensions import db
 from app.models import (
     Account,
@@ -60,7 +60,7 @@ def member(app: Flask) -> FlaskClient:
         point_runs.open_due(PROGRAMME, DECEMBER, zone="Asia/Tokyo")
     with app.app_context(), transaction():
         for shard in point_runs.claim(DECEMBER, limit=9):
-            point_runs.credit(shard, PROGRAMME, DECEMBER)
+            point_credits.credit(shard, PROGRAMME, DECEMBER)
     return sign_in(app.test_client(), "taro@example.org")
 
 

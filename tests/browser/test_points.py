@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app import clock, create_app
-from app.domain import point_runs
+from app.domain import point_credits, point_runs
 from app.transaction import transaction
 from tests.browser.conftest import OpenVisitor, Visitor
 from tests.browser.staff import pass_second_step
@@ -55,7 +55,7 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
         point_runs.open_due(PROGRAMME, DECEMBER, zone="Asia/Tokyo")
     with app.app_context(), transaction():
         for shard in point_runs.claim(DECEMBER, limit=9):
-            point_runs.credit(shard, PROGRAMME, DECEMBER)
+            point_credits.credit(shard, PROGRAMME, DECEMBER)
     with served(app) as url:
         yield Portal(app, url.replace("127.0.0.1", "localhost"), tmp_path)
 

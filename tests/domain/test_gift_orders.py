@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.domain import closing, gift_answers, gift_orders, gifts, ledger
+from app.domain import closing, gift_answers, gift_fulfilment, gift_orders, gifts, ledger
 from app.domain.errors import NotFound
 from app.domain.gift_answers import NotApplicable, Unreadable
-from app.domain.gift_orders import AlreadySettled, NothingToExport, NotOffered
+from app.domain.gift_fulfilment import AlreadySettled, NothingToExport
+from app.domain.gift_orders import NotOffered
 from app.domain.gifts import OURS, Catalogue, GiftsWrong
 from app.domain.ledger import Balance, NotEnough
 from app.extensions import db
@@ -48,7 +49,7 @@ def operator() -> Account:
 
 
 def export() -> int:
-    return gift_orders.export(operator(), network_address="", now=DECEMBER)
+    return gift_fulfilment.export(operator(), network_address="", now=DECEMBER)
 
 
 def upload(text: str) -> int:
@@ -142,20 +143,20 @@ def test_each_order_is_handed_out_once_and_its_file_can_be_had_again(
     [export_id] = [one for one in done if isinstance(one, int)]
     for _time in range(2):
         with app.app_context():
-            heading, line = "".join(gift_orders.export_lines(export_id)).splitlines()
+            heading, line = "".join(gift_fulfilment.export_lines(export_id)).splitlines()
             assert heading.startswith("\ufeffid,ordered_at,gift")
             assert line.startswith(f"{order_id},2026-12-10T01:00:00Z,gift-card-500,")
             # a name that begins like a formula is none
             assert "'=cmd|" in line
             assert "6008216" in line
     with app.app_context(), pytest.raises(NotFound):
-        gift_orders.export_lines(export_id + 1)
+        gift_fulfilment.export_lines(export_id + 1)
 
 
 def test_a_code_needs_no_address(app: Flask, customer: int) -> None:
     with app.app_context(), transaction():
         order(customer)
-        assert "6008216" not in "".join(gift_orders.export_lines(export()))
+        assert "6008216" not in "".join(gift_fulfilment.export_lines(export()))
 
 
 def test_a_gift_that_is_done_keeps_its_code_for_its_owner_alone(app: Flask, customer: int) -> None:
@@ -248,7 +249,7 @@ def test_what_is_settled_is_settled(app: Flask, customer: int) -> None:
     order_id = on_its_way(app, customer)
 
     def settle(state: str) -> None:
-        gift_orders.settle(order_id, state, note="", code="", secret_key=KEY, now=DECEMBER)
+        gift_fulfilment.settle(order_id, state, note="", code="", secret_key=KEY, now=DECEMBER)
 
     done = at_once(app, lambda: settle("done"), lambda: settle("returned"))
     assert done.count(AlreadySettled) == 1
@@ -290,7 +291,7 @@ def test_points_lapse_as_the_account_closes_and_so_do_those_that_come_back(
         assert ledger.totals()["lapsed"] == 700 - 1200
         check_books()
     with app.app_context(), transaction():
-        gift_orders.settle(order_id, "returned", note="", code="", secret_key=KEY, now=DECEMBER)
+        gift_fulfilment.settle(order_id, "returned", note="", code="", secret_key=KEY, now=DECEMBER)
     with app.app_context():
         assert ledger.balance(customer) == Balance(0, 0)
         templates = db.session.scalars(select(OutboxMail.template)).all()
@@ -311,7 +312,7 @@ def test_who_closes_the_account_while_ordering_leaves_no_point_behind(
 def test_codes_of_an_account_that_is_erased_are_gone(app: Flask, customer: int) -> None:
     order_id = on_its_way(app, customer)
     with app.app_context(), transaction():
-        gift_orders.settle(order_id, "done", note="x", code="ABC", secret_key=KEY, now=DECEMBER)
+        gift_fulfilment.settle(order_id, "done", note="x", code="ABC", secret_key=KEY, now=DECEMBER)
     with app.app_context(), transaction():
         close(customer)
     with app.app_context(), transaction():

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app.domain import closing, ledger, point_runs
+from app.domain import closing, ledger, point_credits, point_runs
 from app.domain.half_hours import COUNTER, POWER, Energy, HalfHour
 from app.domain.ledger import MEMBER, RESERVED, Booking
 from app.domain.point_sums import Sums
@@ -60,7 +59,7 @@ def run(app: Flask, now: datetime = DECEMBER) -> None:
         shards = point_runs.claim(now, limit=100)
     for shard in shards:
         with app.app_context(), transaction():
-            point_runs.credit(shard, PROGRAMME, now)
+            point_credits.credit(shard, PROGRAMME, now)
 
 
 def transactions(app: Flask) -> list[PointTransaction]:
@@ -127,7 +126,7 @@ def test_two_workers_at_one_shard_book_it_once(app: Flask) -> None:
         [shard] = db.session.scalars(select(PointShard.id))
 
     def work() -> int:
-        return point_runs.credit(shard, PROGRAMME, DECEMBER)
+        return point_credits.credit(shard, PROGRAMME, DECEMBER)
 
     done = at_once(app, work, work)
     assert sorted(map(str, done)) in (["0", "3"], ["3", "NotEnough"])
@@ -183,14 +182,25 @@ import os, signal, sys
 from tests.conftest import test_settings
 from tests.members import DECEMBER, PROGRAMME
 from app import create_app
-from app.domain import point_runs
+from app.domain import point_credits, point_runs
 from app.transaction import transaction
 from pathlib import Path
 app = create_app(test_settings(sys.argv[1], Path("/tmp")))
 with app.app_context(), transaction():
-    point_runs.credit(int(sys.argv[2]), PROGRAMME, DECEMBER)
+    point_credits.credit(int(sys.argv[2]), PROGRAMME, DECEMBER)
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+def test_a_run_whose_last_shards_end_at_one_moment_is_through_soon_after(app: Flask) -> None:
+    member(app)
+    with app.app_context(), transaction():
+        point_runs.open_due(PROGRAMME, DECEMBER, zone=ZONE)
+        # each saw the other's shard as not done yet
+        db.session.query(PointShard).update({"done_at": DECEMBER})
+    with app.app_context(), transaction():
+        assert point_runs.claim(DECEMBER, limit=9) == []
+        assert db.session.scalars(select(PointRun.finished_at)).one() == DECEMBER
 
 
 def test_shards_hold_every_membership_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,6 +408,3 @@ def restart(app: Flask) -> None:
             for table in ("point_entries", "point_transactions", "point_shards", "point_runs"):
                 db.session.execute(db.text(f"DELETE FROM {table}"))
         db.session.execute(db.text("DELETE FROM point_balances"))
-
-
-Change = Callable[[int, HalfHour], HalfHour | None]

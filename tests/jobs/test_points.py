@@ -6,7 +6,7 @@ from rq import SimpleWorker
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain import ledger, point_runs
+from app.domain import ledger, point_credits, point_runs
 from app.extensions import db, queues
 from app.jobs import points
 from app.models import PointRun, PointTransaction
@@ -65,7 +65,7 @@ def test_a_shard_that_somebody_spends_in_meanwhile_is_tried_again(
             raise ledger.NotEnough
         return 1
 
-    monkeypatch.setattr(point_runs, "credit", credit)
+    monkeypatch.setattr(point_credits, "credit", credit)
     with app.app_context():
         points.credit_shard(7)
     assert tries == [7, 7, 7]
@@ -77,6 +77,6 @@ def test_a_shard_that_can_never_be_credited_fails_where_operators_see_it(
     def credit(*_args: object) -> int:
         raise ledger.NotEnough
 
-    monkeypatch.setattr(point_runs, "credit", credit)
+    monkeypatch.setattr(point_credits, "credit", credit)
     with app.app_context(), pytest.raises(ledger.NotEnough):
         points.credit_shard(7)

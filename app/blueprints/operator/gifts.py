@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gift_answers, gift_orders
+from ...domain import gift_answers, gift_fulfilment
 from ...domain.errors import Rejected
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
@@ -31,7 +31,7 @@ def gift_export() -> ResponseReturnValue:
     page = url_for("operator.gift_orders_list")
     try:
         with transaction():
-            gift_orders.export(current_user, network_address=client_address(), now=clock.now())
+            gift_fulfilment.export(current_user, network_address=client_address(), now=clock.now())
     except Rejected as refusal:
         return turn_back(refusal, page)
     flash(_("ファイルを作りました。下の一覧からダウンロードしてください。"), "success")
@@ -43,7 +43,7 @@ def gift_export() -> ResponseReturnValue:
 def gift_export_file(export_id: int) -> Response:
     """Give a file of orders, as often as it is needed."""
     answer = Response(
-        "".join(gift_orders.export_lines(export_id)), content_type="text/csv; charset=utf-8"
+        "".join(gift_fulfilment.export_lines(export_id)), content_type="text/csv; charset=utf-8"
     )
     answer.headers["Content-Disposition"] = f'attachment; filename="gift-orders-{export_id}.csv"'
     # names and addresses
@@ -134,7 +134,7 @@ def show(form: ImportForm) -> str:
     return render_template(
         "operator/gifts/orders.html",
         form=form,
-        orders=gift_orders.count_asked(),
-        shown=gift_orders.list_exports(page),
+        orders=gift_fulfilment.count_asked(),
+        shown=gift_fulfilment.list_exports(page),
         answers=gift_answers.list_newest(1).rows[:10],
     )

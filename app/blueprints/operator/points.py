@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import credit_reports, gift_orders, ledger, missing_reports, point_runs
+from ...domain import credit_reports, gift_fulfilment, ledger, missing_reports, point_runs
 from ...domain.energy import day_of
 from ...domain.errors import NotFound
 from ...extensions import lazy_gettext as _
@@ -31,7 +31,7 @@ def points_show() -> str:
         runs=point_runs.list_runs(),
         totals=ledger.totals(),
         waiting=missing_reports.count_waiting(),
-        orders=gift_orders.count_asked(),
+        orders=gift_fulfilment.count_asked(),
         due=point_runs.due(words.programme(), day_of(clock.now(), settings().site_zone)[0]),
     )
 
