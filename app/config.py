@@ -131,6 +131,11 @@ class Settings(BaseSettings):
     raw_retention_days: Annotated[int, Field(ge=8)] = 90
     half_hour_years: Annotated[int, Field(gt=0)] = 10
 
+    # Weather: reports of forecasts and warnings, for plans
+    weather_source: Literal["", "jma"] = ""
+    weather_url: str = "https://www.jma.go.jp/bosai"
+    weather_timeout_s: Seconds = 10
+
     # Relay: gateways that dial in
     relay_host: str = "127.0.0.1"
     relay_port: Port = 2222
@@ -192,6 +197,12 @@ class Settings(BaseSettings):
         if value and not Path(value).is_dir():
             raise ValueError(f"MODBUS_TLS_CLIENT_DIR is no folder: {value}")
         return value
+
+    @field_validator("weather_url")
+    @classmethod
+    def _weather_url_is_one(cls, value: str) -> str:
+        TypeAdapter(HttpUrl).validate_python(value)
+        return value.rstrip("/")
 
     @field_validator("metrics_token")
     @classmethod

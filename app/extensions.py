@@ -126,7 +126,7 @@ class JobQueues:
         self.redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=5)
 
     def get(self, name: str) -> Queue:
-        """Return the queue `name` ("mail", "poll" or "default").
+        """Return the queue `name` ("mail", "poll", "default" or "plan").
 
         Raises:
             RuntimeError: The portal was not wired yet.

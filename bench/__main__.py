@@ -11,6 +11,7 @@ from . import (
     mails,
     memory,
     pipeline,
+    planning,
     points,
     polls,
     settings,
@@ -20,6 +21,7 @@ from . import (
 
 PARTS = (
     polls, pipeline, tiles, dealers, history, mails, settings, points, storage, memory, cycle,
+    planning,
 )  # fmt: skip
 
 BOUNDS = {"poll_ratio": 0.5, "pipeline_ratio": 0.5, "tile_ratio": 0.3}

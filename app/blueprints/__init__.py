@@ -24,6 +24,7 @@ NOUNS = (
     "monitor",
     "settings",
     "history",
+    "plans",
     "alarms",
     "points",
     "operator",

@@ -25,6 +25,7 @@ from ..domain import (
     maintenance_contacts,
     passkeys,
     passwords,
+    plans,
     registrations,
     sealed_sheets,
     sessions,
@@ -79,6 +80,8 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
     yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
+    yield lambda: plans.clear_old(now)
+    yield lambda: plans.clear_closed(now, keep_days=settings.erase_after_days)
     yield lambda: gift_answers.clear_old(now)
     yield lambda: setting_history.erase_reasons(now, keep_days=settings.erase_after_days)
 

@@ -15,10 +15,12 @@ from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
+from .plans import claim_plans, place_plans
 from .points import credit_due
 from .poll import claim_due
 from .rollouts import advance_due
 from .settings import lapse_due, work_due
+from .weather import read_reports
 from .worker import QUEUES
 
 
@@ -53,6 +55,12 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
+# plans are due at 17:05 of a site's clock, and at once for who chooses something else
+every(15, "default", claim_plans)
+# a plan waits until its device was read; a warning that was read is followed within a minute
+every(60, "default", place_plans)
+# the agency tells of warnings within minutes of deciding on them
+every(600, "default", read_reports)
 # settings at many systems go on step by step
 every(5, "default", advance_due)
 # a half-year that is over is credited a few shards at a time, between what cannot wait

@@ -23,6 +23,7 @@ from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
 from .maintenance_contacts import MaintenanceContact
 from .passwords import PasswordReset
+from .plans import Plan, PlanChoice, WeatherReport
 from .points import (
     GiftAnswers,
     GiftExport,
@@ -85,6 +86,8 @@ __all__ = [
     "Passkey",
     "PasskeyChallenge",
     "PasswordReset",
+    "Plan",
+    "PlanChoice",
     "PointBalance",
     "PointEntry",
     "PointRun",
@@ -108,4 +111,5 @@ __all__ = [
     "TermsVersion",
     "TotpFactor",
     "Transfer",
+    "WeatherReport",
 ]

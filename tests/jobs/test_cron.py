@@ -1,5 +1,9 @@
 """What is done again and again."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from rq import Queue
 from rq.cron import CronScheduler
@@ -8,6 +12,8 @@ from app.config import Settings
 from app.extensions import JobQueues
 from app.jobs.worker import QUEUES
 from tests.valkey import Valkey
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -29,6 +35,9 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "run_due",
         "watch",
         "make_due",
+        "claim_plans",
+        "place_plans",
+        "read_reports",
         "work_due",
         "lapse_due",
         "advance_due",
@@ -63,3 +72,13 @@ def test_watched_gateways_are_claimed_within_ten_seconds(scheduler: CronSchedule
     watched_s = Settings.model_fields["poll_watched_s"].default
     assert claim.interval is not None
     assert claim.interval + watched_s <= 10
+
+
+def test_neither_cron_nor_web_loads_what_plans() -> None:
+    # numpy, SciPy and pvlib take seconds: the portal must start within ten
+    told = "import sys, app, app.jobs.cron, app.jobs.worker; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", told], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert "app.jobs.plans" in loaded
+    assert not {"numpy", "scipy", "pandas", "pvlib", "app.planning"} & set(loaded)

@@ -62,6 +62,7 @@ ACTIONS: Mapping[str, object] = {
     "missing.handled": _("欠測のお知らせを確認した"),
     "points.credited": _("ポイントの付与を始めた"),
     "import.uploaded": _("取り込みのファイルを受け取った"),
+    "plans.chosen": _("計画の設定を変更した"),
     "link.changed": _("保守を任せる内容を変更した"),
     "link.ended": _("保守を任せるのを終えた"),
     "link.made": _("販売店に保守を任せた"),

@@ -77,6 +77,8 @@
       },
       energy: {
         stacked: data.kind === "bars",
+        // a line of use tells its size by its height
+        suggestedMin: 0,
         title: { display: true, text: data.unit },
         ticks: { callback: (value) => (data.kind === "bars" ? Math.abs(value) : value) },
       },

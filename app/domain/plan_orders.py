@@ -1,0 +1,180 @@
+"""What a plan asks of a device, in the words that all makers share, and handing it to the settings.
+
+A device is asked for what it offers only: how far the grid charges it, when, and what it is used
+for. What it does not offer is left as it is; where it cannot charge from the grid as planned,
+nothing is asked at all.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+
+from ..extensions import db
+from ..extensions import lazy_gettext as _
+from ..models import Account, Installation, Plan, PlanChoice
+from ..profiles.settings import DAY_MIN, EVERY_DAY, Key, Mode, Number, Offer, Value, Window
+from . import setting_orders, storms
+from . import settings as settings_rules
+from .errors import NotFound
+from .half_hours import LENGTH_S
+from .history import starts_at
+from .setting_checks import HandWins, NotOffered, StillWriting
+from .writes import count_changed
+
+SOURCE = "plan"
+# a plan is carried out until the next one takes over, or until this long after it began
+LASTS = timedelta(days=1)
+# a device that is not reached for so long is left as it is for the night
+WAITS = timedelta(hours=6)
+
+
+class Placed(StrEnum):
+    """What came of handing a plan to the settings."""
+
+    ASKED = "asked"
+    # the device is set so already
+    STANDS = "stands"
+    NOT_OFFERED = "not_offered"
+    HAND_WINS = "hand_wins"
+    # it was switched off, or the home was left, since it was made
+    NOT_WANTED = "not_wanted"
+    # not yet: it is tried again
+    BUSY = "busy"
+
+
+def wanted(
+    told: Mapping[str, Any], offers: Mapping[Key, Offer], zone: str
+) -> dict[Key, Value] | None:
+    """Return what a plan sets a device to; None where the device cannot do as planned."""
+    level = nearest(offers.get("grid_charge_pct"), told["level_pct"])
+    if level is None:
+        return None
+    found: dict[Key, Value] = {"grid_charge_pct": level}
+    mode = Mode.ECONOMIC.value if told["sells"] else None
+    if mode is not None:
+        if "mode" not in offers or not offers["mode"].allows(mode):
+            return None
+        found["mode"] = mode
+    if told["window"]:
+        windows: list[Window] = [window_of(told, zone)]
+        if "charge_windows" in offers and offers["charge_windows"].allows(windows):
+            found["charge_windows"] = windows
+    return found
+
+
+def nearest(offer: Offer | None, pct: int) -> int | None:
+    """Return the value nearest to a share that a device offers; None where it offers none."""
+    if not isinstance(offer, Number):
+        return None
+    if pct in offer.also:
+        return pct
+    steps = round((min(max(pct, offer.low), offer.high) - offer.low) / offer.step)
+    found = offer.low + steps * offer.step
+    # "0 is not at all" must not become a little
+    return found if offer.allows(found) and (pct > 0 or found == 0) else None
+
+
+def window_of(told: Mapping[str, Any], zone: str) -> Window:
+    """Return the time in which a plan has the grid charge."""
+    begins, ends = (
+        starts_at(told["begins"] + place * LENGTH_S).astimezone(ZoneInfo(zone))
+        for place in told["window"]
+    )
+    end = ends.hour * 60 + ends.minute
+    return {
+        "start": begins.hour * 60 + begins.minute,
+        "end": end or DAY_MIN,
+        "days": EVERY_DAY,
+    }
+
+
+def reason(told: Mapping[str, Any]) -> str:
+    """Return why, as 変更の記録 has it, in the language of the surrounding request or job."""
+    sun, use = (f"{sum(told[name][12:]) / 1000:.0f}" for name in ("pv_wh", "load_wh"))
+    if told["sells"]:
+        return str(_("明日の計画：昼の余った電気を売り、夜に充電するほうが安いため"))
+    return str(
+        _(
+            "明日の計画：発電 %(sun)s kWh、消費 %(use)s kWh の見込みのため、"
+            "夜の充電を %(level)s %% に",
+            sun=sun,
+            use=use,
+            level=told["level_pct"],
+        )
+    )
+
+
+def list_waiting(now: datetime, *, limit: int) -> list[tuple[int, str]]:
+    """Return the plans that wait to be handed over, the oldest first, each with a language."""
+    rows = db.session.execute(
+        select(Plan.id, Account.language)
+        .join(Installation, Installation.id == Plan.installation_id)
+        .join(Account, Account.id == Installation.account_id)
+        .where(Plan.handed == "waiting", Plan.made_at > now - WAITS)
+        .order_by(Plan.made_at)
+        .limit(limit)
+    )
+    return [(row.id, row.language) for row in rows]
+
+
+def place(plan_id: int, now: datetime) -> Placed | None:
+    """Hand a plan to the settings; None for one that is gone or was handed over.
+
+    While the device was not read lately, or somebody's change is being written, it waits. A
+    person's own change of today wins: then nothing is asked.
+    """
+    plan = db.session.get(Plan, plan_id)
+    if plan is None or plan.handed != "waiting":
+        return None
+    try:
+        placed = _ask(plan, now)
+    except HandWins:
+        placed = Placed.HAND_WINS
+    except StillWriting:
+        placed = Placed.BUSY
+    except (NotOffered, NotFound):
+        placed = Placed.NOT_OFFERED
+    if placed is not Placed.BUSY:
+        _settle(plan, placed, now)
+    return placed
+
+
+def _ask(plan: Plan, now: datetime) -> Placed:
+    home = db.session.get_one(Installation, plan.installation_id)
+    choice = db.session.get(PlanChoice, home.id)
+    if home.closed_at is not None or choice is None or choice.due_at is None:
+        return Placed.NOT_WANTED
+    if storms.is_charged(home.id, now):
+        # nothing takes the battery from whom a storm may leave without power
+        return Placed.BUSY
+    shown = settings_rules.show(home.gateway_id)
+    if not settings_rules.can_be_set(home):
+        raise NotOffered
+    if not shown.is_fresh(now):
+        settings_rules.ask_reading(home, now)
+        return Placed.BUSY
+    asked = wanted(plan.content, shown.offers, home.zone)
+    if asked is None:
+        raise NotOffered
+    order = setting_orders.place_automatic(
+        home.id,
+        asked,
+        source=SOURCE,
+        reason=reason(plan.content),
+        until=starts_at(plan.content["begins"]) + LASTS,
+        now=now,
+    )
+    return Placed.ASKED if order is not None else Placed.STANDS
+
+
+def _settle(plan: Plan, placed: Placed, now: datetime) -> None:
+    is_set = placed in (Placed.ASKED, Placed.STANDS)
+    count_changed(
+        update(Plan)
+        .where(Plan.id == plan.id, Plan.handed == "waiting")
+        .values(handed=placed.value, placed_at=now if is_set else None)
+    )

@@ -1,0 +1,164 @@
+"""A plan becomes settings once, explained, for a day; a person's own hand wins."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.domain import plan_choices, plan_orders, plans, setting_lapses, storms, weather
+from app.domain.plan_orders import Placed
+from app.domain.weather import Warnings
+from app.extensions import db
+from app.models import Plan, PlanChoice, SettingChange, SettingOrder
+from app.profiles.settings import Choice, Number, Windows
+from app.transaction import transaction
+from tests.setting import NOW as READ_AT
+from tests.setting import OFFERS, Home, add_home, installation
+
+NOW = READ_AT + timedelta(hours=3, minutes=1)  # 17:06 in Tokyo
+OFFER = {offer.key: offer for offer in OFFERS}
+# 18:00 in Tokyo
+BEGINS = (READ_AT.replace(minute=0) + timedelta(hours=4)).timestamp()
+TOLD: dict[str, Any] = {
+    "begins": BEGINS,
+    "pv_wh": [0.0] * 24 + [600.0] * 20 + [0.0] * 16,
+    "load_wh": [200.0] * 60,
+    "level_pct": 40,
+    "window": [14, 24],
+    "sells": False,
+}
+
+
+@pytest.fixture
+def home(app: Flask) -> Iterator[Home]:
+    made = add_home(app)
+    with app.app_context():
+        made.read(NOW - timedelta(minutes=1))
+        with transaction():
+            chosen = {"cost": True, "changed_at": NOW, "due_at": NOW}
+            db.session.add(PlanChoice(installation_id=installation().id, **chosen))
+        yield made
+
+
+def keep(**changes: object) -> int:
+    with transaction():
+        told = {**TOLD, **changes}
+        made = plans.keep(installation().id, date(2026, 11, 24), "made", told, due_at=NOW, now=NOW)
+    assert made is not None
+    return made
+
+
+def place(plan_id: int) -> Placed | None:
+    with transaction():
+        return plan_orders.place(plan_id, NOW)
+
+
+def plan() -> Plan:
+    db.session.rollback()
+    return db.session.scalars(select(Plan)).one()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_plan_is_asked_for_once_with_its_reason_until_the_next_evening() -> None:
+    plan_id = keep()
+    assert plan_orders.list_waiting(NOW, limit=5) == [(plan_id, "ja")]
+    assert place(plan_id) is Placed.ASKED
+    assert place(plan_id) is None
+    [order] = db.session.scalars(select(SettingOrder))
+    assert (order.by, order.source) == ("automatism", "plan")
+    assert "発電 12 kWh" in order.reason
+    assert order.until is not None
+    assert order.until.timestamp() == BEGINS + 86400
+    asked = {change.key: (change.before, change.after) for change in order.changes}
+    window = {"start": 60, "end": 360, "days": 127}
+    assert asked["grid_charge_pct"] == (50, 40)
+    assert asked["charge_windows"][1] == [window]
+    assert plan().handed == "asked"
+    assert plan().placed_at == NOW
+    assert plan_orders.list_waiting(NOW, limit=5) == []
+
+
+def test_what_was_set_goes_back_when_the_day_is_over(home: Home) -> None:
+    place(keep())
+    home.write(NOW)
+    [order] = db.session.scalars(select(SettingOrder))
+    assert order.until
+    with transaction():
+        back = setting_lapses.lapse(order.id, order.until)
+    assert back is not None
+    changes = db.session.scalars(select(SettingChange).filter_by(order_id=back.id))
+    assert {one.key: one.after for one in changes}["grid_charge_pct"] == 50
+
+
+def test_a_persons_own_change_of_today_wins(home: Home) -> None:
+    home.place({"grid_charge_pct": 70}, now=NOW)
+    home.write(NOW)
+    assert place(keep()) is Placed.HAND_WINS
+    assert plan().handed == "hand_wins"
+    assert plan().placed_at is None
+
+
+@pytest.mark.usefixtures("home")
+def test_it_waits_until_the_device_was_read_lately(app: Flask) -> None:
+    plan_id = keep()
+    later = NOW + timedelta(hours=1)
+    with transaction():
+        assert plan_orders.place(plan_id, later) is Placed.BUSY
+    assert plan().handed == "waiting"
+    assert plan_orders.list_waiting(NOW + timedelta(hours=7), limit=5) == []
+
+
+@pytest.mark.usefixtures("home")
+def test_while_the_battery_is_kept_full_for_a_storm_a_plan_waits() -> None:
+    with transaction():
+        weather.keep_warnings("260000", Warnings(NOW, {"260010": ("05",)}), NOW)
+        db.session.scalars(select(PlanChoice)).one().storm = True
+    with transaction():
+        storms.follow(installation().id, NOW)
+    assert place(keep()) is Placed.BUSY
+    assert len(db.session.scalars(select(SettingOrder)).all()) == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_what_stands_already_is_not_written_again() -> None:
+    stands = keep(level_pct=50, window=None)
+    assert place(stands) is Placed.STANDS
+
+
+@pytest.mark.usefixtures("home")
+def test_who_switched_it_off_meanwhile_is_left_alone() -> None:
+    plan_id = keep()
+    with transaction():
+        db.session.scalars(select(PlanChoice)).one().due_at = None
+    assert place(plan_id) is Placed.NOT_WANTED
+    assert db.session.scalars(select(SettingOrder)).all() == []
+
+
+@pytest.mark.usefixtures("home")
+def test_what_is_planned_before_the_evening_is_only_looked_at() -> None:
+    with transaction():
+        noon = NOW - timedelta(hours=5)
+        plans.keep(installation().id, date(2026, 11, 24), "made", TOLD, due_at=NOW, now=noon)
+    assert plan().handed == ""
+    assert plan_choices.find(installation().id) is not None
+
+
+def test_a_level_becomes_the_nearest_that_the_device_offers() -> None:
+    offer = Number("grid_charge_pct", 10, 100, 20, also=(0,))
+    assert [plan_orders.nearest(offer, pct) for pct in (0, 5, 25, 100)] == [0, 10, 30, 90]
+    assert plan_orders.nearest(Number("grid_charge_pct", 10, 100), 0) is None
+    assert plan_orders.nearest(None, 40) is None
+
+
+def test_a_device_that_cannot_do_as_planned_is_not_asked_for_half_of_it() -> None:
+    sells = {**TOLD, "sells": True}
+    assert plan_orders.wanted(sells, OFFER, "Asia/Tokyo")["mode"] == "economic"  # type: ignore[index]
+    without = {**OFFER, "mode": Choice("mode", ("green",))}
+    assert plan_orders.wanted(sells, without, "Asia/Tokyo") is None
+    assert plan_orders.wanted(TOLD, {"mode": OFFER["mode"]}, "Asia/Tokyo") is None
+    # its own times of day stand where ours do not fit them
+    hours = {**OFFER, "charge_windows": Windows("charge_windows", most=1, step_min=120)}
+    assert plan_orders.wanted(TOLD, hours, "Asia/Tokyo") == {"grid_charge_pct": 40}
