@@ -1,7 +1,7 @@
 """plans of a day, what they are made for, and reports of weather
 
 Revision ID: 0018
-Revises: 0015
+Revises: 0017
 Create Date: 2026-11-23 22:40:00
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = '0018'
-down_revision = '0019'
+down_revision = '0017'
 branch_labels = None
 depends_on = None
 

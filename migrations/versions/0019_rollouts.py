@@ -1,7 +1,7 @@
 """settings that a dealer changes at many systems, in steps
 
 Revision ID: 0019
-Revises: 0017
+Revises: 0018
 Create Date: 2026-11-23 22:50:00
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = '0019'
-down_revision = '0017'
+down_revision = '0018'
 branch_labels = None
 depends_on = None
 
