@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from ..extensions import db
@@ -16,6 +16,9 @@ from .errors import Rejected
 from .holding import hold_open
 from .memberships import AT_ONCE, TERMS_KIND, admit, end, find, record, tell
 from .programme import Programme
+
+# applications for an installation
+MOST_A_DAY = 5
 
 
 class AlreadyApplied(Rejected):
@@ -36,6 +39,12 @@ class RulesChanged(Rejected):
     """Say that newer rules came into force since these were agreed to."""
 
     message = _("会員規約が新しくなりました。お手数ですが、もう一度ご確認ください。")
+
+
+class TooOften(Rejected):
+    """Refuse to begin again and again: each time letters go out, and a consent is kept."""
+
+    message = _("1日に申し込める回数を超えました。明日、もう一度お試しください。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,7 @@ def apply(
     Raises:
         NotFound: There is no such gateway, or it is not the actor's own (any more).
         AlreadyApplied: An application or membership stands.
+        TooOften: It was applied for too often today.
         ConditionsNotMet: A condition is not met.
         RulesChanged: `agreed` is not the version in force.
     """
@@ -118,6 +128,8 @@ def apply(
     hold_open(installation)
     if find(installation) is not None:
         raise AlreadyApplied
+    if _count_since(installation, now - timedelta(days=1)) >= MOST_A_DAY:
+        raise TooOften
     try:
         version = terms.agreed(TERMS_KIND, agreed.version_id, now)
     except terms.TermsChanged as changed:
@@ -153,6 +165,13 @@ def apply(
     tell("eco_admitted" if is_admitted else "eco_applied", membership, now)
     record("eco.applied", membership, actor.id, network_address, now, admitted=is_admitted)
     return membership
+
+
+def _count_since(installation: Installation, since: datetime) -> int:
+    counted = select(func.count()).where(
+        EcoMembership.installation_id == installation.id, EcoMembership.applied_at > since
+    )
+    return db.session.scalar(counted) or 0
 
 
 def list_pending(after_id: int) -> list[int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..extensions import db
 from ..models import Account, Rollout, RolloutPart, SettingOrder
-from . import setting_checks, setting_orders, settings
+from . import rollouts, setting_checks, setting_orders, settings
 from .errors import NotFound
 from .rollouts import NO_RIGHT, move
 
@@ -68,20 +68,26 @@ def _read(part: RolloutPart, shown: settings.Shown, now: datetime) -> None:
         if move(part.id, "waiting", state="reading", since=now):
             settings.ask_reading(part.installation, now)
         return
-    came_to_nothing = (
+    if _came_to_nothing(part, shown) or now - part.since >= PATIENCE:
+        move(part.id, "reading", state="failed", detail=UNREACHED, since=now)
+
+
+def _came_to_nothing(part: RolloutPart, shown: settings.Shown) -> bool:
+    """Tell whether a reading that a system waits for ended without bringing anything."""
+    return (
         not shown.is_reading
         and shown.ended_at is not None
         and shown.ended_at >= part.since
         and shown.outcome not in ("", "ok")
     )
-    if came_to_nothing or now - part.since >= PATIENCE:
-        move(part.id, "reading", state="failed", detail=UNREACHED, since=now)
 
 
 def _settle(part: RolloutPart, rollout: Rollout, now: datetime) -> None:
     order = db.session.get(SettingOrder, part.order_id, populate_existing=True)
     if order is None or order.is_open:
         return
+    # who takes everything back at this moment finds it settled, or we find that it is to go back
+    rollouts.hold(rollout)
     if order.state == "confirmed":
         state, detail = "confirmed", ""
     elif order.state == "superseded":
@@ -98,7 +104,15 @@ def _settle(part: RolloutPart, rollout: Rollout, now: datetime) -> None:
 def _take_back(part: RolloutPart, rollout: Rollout, now: datetime) -> None:
     """Order the way back of what stands as the roll-out left it."""
     order = db.session.get_one(SettingOrder, part.order_id)
-    values: Any = settings.show(part.installation.gateway_id).values
+    shown = settings.show(part.installation.gateway_id)
+    if not shown.is_fresh(now) and part.installation.closed_at is None:
+        # what changed at the device itself is known to nobody before it is read
+        if _came_to_nothing(part, shown):
+            move(part.id, "to_undo", state="kept", detail=UNREACHED, since=now)
+        else:
+            settings.ask_reading(part.installation, now)
+        return
+    values: Any = shown.values
     wanted = {
         one.key: one.before
         for one in order.changes

@@ -78,7 +78,7 @@ def _close_running(rollout: Rollout, now: datetime, watch: timedelta) -> None:
     if now < rollout.watched_until:
         return
     over: dict[str, Any] = {"watched_until": None}
-    if _compare_alarms(rollout) or rollouts.count(rollout.id, ("failed",), step=rollout.step):
+    if _compare_alarms(rollout, now) or rollouts.count(rollout.id, ("failed",), step=rollout.step):
         over |= {"state": "held", "next_at": None}
     elif rollout.step == rollouts.LAST_STEP or not rollouts.count(rollout.id, ("waiting",)):
         over |= {"state": "done", "next_at": None, "ended_at": now}
@@ -87,7 +87,7 @@ def _close_running(rollout: Rollout, now: datetime, watch: timedelta) -> None:
     rollouts.moved(rollout.id, ("running",), to=over, **here)
 
 
-def _compare_alarms(rollout: Rollout) -> int:
+def _compare_alarms(rollout: Rollout, now: datetime) -> int:
     """Write down at which systems of the step alarms came up since their change, and stand."""
     rows = db.session.execute(
         select(RolloutPart.id, func.count().label("number"))
@@ -98,6 +98,7 @@ def _compare_alarms(rollout: Rollout) -> int:
             RolloutPart.step == rollout.step,
             Alarm.raised_at >= SettingOrder.asked_at,
             Alarm.cleared_at.is_(None),
+            rollouts.is_looked_after(rollout, now),
         )
         .group_by(RolloutPart.id)
     ).all()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import joinedload
 
 from ..extensions import db
@@ -231,19 +231,28 @@ def parts(rollout: Rollout, now: datetime, page: int) -> Page[RolloutPart]:
         .join(RolloutPart.installation)
         .where(
             RolloutPart.rollout_id == rollout.id,
-            # what a household took from the dealer is the dealer's to see no longer
-            select(MaintenanceLink.id)
-            .where(
-                MaintenanceLink.installation_id == RolloutPart.installation_id,
-                MaintenanceLink.dealer_id == rollout.dealer_id,
-                MaintenanceLink.is_open(now),
-            )
-            .exists(),
+            is_looked_after(rollout, now),
             Installation.closed_at.is_(None),
         )
         .options(joinedload(RolloutPart.installation).joinedload(Installation.gateway))
         .order_by(RolloutPart.step, RolloutPart.id),
         page,
+    )
+
+
+def is_looked_after(rollout: Rollout, now: datetime) -> ColumnElement[bool]:
+    """Return the condition under which the dealer still looks after a part's home.
+
+    What a household took from the dealer is the dealer's to see no longer.
+    """
+    return (
+        select(MaintenanceLink.id)
+        .where(
+            MaintenanceLink.installation_id == RolloutPart.installation_id,
+            MaintenanceLink.dealer_id == rollout.dealer_id,
+            MaintenanceLink.is_open(now),
+        )
+        .exists()
     )
 
 
@@ -316,6 +325,15 @@ def _stop_parts(rollout: Rollout, now: datetime) -> None:
 
 
 # ---- conditional changes ---------------------------------------------------------------------
+
+
+def hold(rollout: Rollout) -> None:
+    """Know what a roll-out is at now, and let whoever decides about it wait for us.
+
+    A write that changes nothing: SQLite knows no other lock.
+    """
+    count_changed(update(Rollout).where(Rollout.id == rollout.id).values(step=Rollout.step))
+    db.session.refresh(rollout)
 
 
 def move(part_id: int, was: str, **values: Any) -> bool:

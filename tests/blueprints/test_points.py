@@ -209,6 +209,12 @@ def test_points_that_are_gone_meanwhile_are_not_spent(app: Flask, member: FlaskC
         check_books()
 
 
+@pytest.mark.both_databases
+def test_a_press_named_by_nonsense_is_an_order_all_the_same(member: FlaskClient) -> None:
+    page = "/points/gifts/e-gift-500/confirm?quantity=1"
+    assert member.post(page, data={"once": "a\0b"}).status_code == 303
+
+
 def test_a_gift_that_is_not_offered_is_not_found(member: FlaskClient) -> None:
     for page in ("/points/gifts/nothing", "/points/gifts/nothing/confirm?quantity=1"):
         assert member.get(page).status_code == 404

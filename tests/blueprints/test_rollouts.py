@@ -137,6 +137,14 @@ def test_a_search_narrows_what_all_means(hanako: FlaskClient) -> None:
     assert "1 件を、次の順に変更します" in page
 
 
+@pytest.mark.parametrize("more", ["endpoint=x", "_method=PUT", "_external=1&_scheme=gopher"])
+def test_the_address_says_no_more_than_what_is_searched_for(hanako: FlaskClient, more: str) -> None:
+    answer = hanako.post(f"/dealer/rollouts/new?q=家1&{more}", data=asked())
+    assert answer.status_code == 200
+    [action] = re.findall(r'action="([^"]*/rollouts/new[^"]*)"', answer.text)
+    assert action == "/dealer/rollouts/new?q=%E5%AE%B61"
+
+
 def test_stopping_and_taking_back_are_one_press_each(app: Flask, hanako: FlaskClient) -> None:
     place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
     assert "ここで止める" in hanako.get(place).text

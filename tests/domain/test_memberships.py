@@ -226,6 +226,16 @@ def test_who_leaves_was_a_member_up_to_the_day_before(app: Flask, sunny: Home) -
     sunny.join(now=NOW + 41 * DAY)
 
 
+def test_nobody_begins_and_leaves_all_day_long(app: Flask, sunny: Home) -> None:
+    for _time in range(applications.MOST_A_DAY):
+        sunny.join()
+        with app.app_context(), transaction():
+            memberships.withdraw(sunny.owner, sunny.public_id, **FROM, now=NOW)
+    with pytest.raises(applications.TooOften):
+        sunny.join()
+    sunny.join(now=NOW + DAY)
+
+
 def test_two_who_end_a_membership_at_once_end_it_once(app: Flask, sunny: Home) -> None:
     sunny.join()
 

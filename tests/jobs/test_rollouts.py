@@ -1,15 +1,20 @@
 """Settings at many systems, step by step, written to simulated devices for real."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Thread
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
 from app import clock
-from app.domain import rollouts
+from app.domain import rollout_parts, rollouts
+from app.drivers.modbus import Target
+from app.drivers.settings import write_settings
 from app.extensions import db
 from app.jobs.rollouts import advance_due
 from app.jobs.settings import work_due
@@ -299,3 +304,67 @@ def raise_alarm(fleet: Fleet, number: int) -> None:
                 raised_at=now,
             )
         )
+
+
+def test_an_alarm_of_a_home_that_left_the_dealer_is_not_told(fleet: Fleet) -> None:
+    fleet.begin()
+    fleet.run(fleet.is_watched)
+    raise_alarm(fleet, 2)
+    with fleet.app.app_context(), transaction():
+        of_third = MaintenanceLink.installation_id == fleet.ids[2]
+        db.session.execute(
+            update(MaintenanceLink)
+            .where(of_third)
+            .values(ended_at=clock.now(), how_ended="unlinked")
+        )
+    fleet.ahead += WATCH
+    fleet.run(lambda: fleet.state() == ("running", 2))
+    with fleet.app.app_context():
+        found = db.session.get_one(Rollout, fleet.rollout_id)
+        assert "alarmed" not in rollouts.counts(found)[1]
+
+
+def test_what_is_confirmed_as_everything_is_taken_back_is_taken_back_too(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.begin()
+    fleet.run(lambda: "asked" in fleet.states())
+    with fleet.app.app_context():
+        work_due()
+    fleet.ahead += timedelta(seconds=6)
+    real = rollout_parts.move
+    pressed = Thread(target=take_back, args=[fleet])
+
+    def slow(part_id: int, was: str, **values: Any) -> bool:
+        # somebody presses the button between the look at the roll-out and the note of its part
+        if not pressed.ident:
+            pressed.start()
+            pressed.join(1)
+        return real(part_id, was, **values)
+
+    monkeypatch.setattr(rollout_parts, "move", slow)
+    with fleet.app.app_context():
+        advance_due()
+    pressed.join()
+    fleet.run(lambda: fleet.state()[0] == "rolled_back")
+    assert "confirmed" not in fleet.states()
+    assert [fleet.reserve(number) for number in range(5)] == [10] * 5
+
+
+def take_back(fleet: Fleet) -> None:
+    with fleet.app.app_context(), transaction():
+        rollouts.roll_back(fleet.dealer(), fleet.rollout_id, network_address="", now=clock.now())
+
+
+def test_what_changed_at_the_device_since_is_not_taken_back(fleet: Fleet) -> None:
+    fleet.begin()
+    fleet.run(fleet.is_watched)
+    # by the remote control in the home, which nobody has read yet
+    home = Target(0, fleet.homes.endpoints[id_of(0)], "sunspec", None, id_of(0))
+    wish = write_settings(home, {"reserve_pct": 70}, hold_s=None, timeout_s=2, now=clock.now)
+    assert asyncio.run(wish).outcome == "ok"
+    fleet.ahead += timedelta(days=3)
+    take_back(fleet)
+    fleet.run(lambda: fleet.state()[0] == "rolled_back", rounds=60)
+    assert fleet.states()[:5] == ["kept"] + ["undone"] * 4
+    assert [fleet.reserve(number) for number in range(5)] == [70] + [10] * 4

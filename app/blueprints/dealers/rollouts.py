@@ -136,7 +136,6 @@ def page(form: RolloutForm, found: systems.Found, status: int = 200) -> Response
     """Return the page on which systems and settings are chosen."""
     now, chosen_by = clock.now(), asked()
     listed = systems.Found(ids=found.ids[:MARKED_AT_MOST])
-    filters = {"q": chosen_by.words, "state": chosen_by.state, "prefecture": chosen_by.prefecture}
     shown = list(systems.show_all(current_user, listed, now, zone=settings().site_zone))
     text = render_template(
         "dealers/rollouts/new.html",
@@ -144,12 +143,19 @@ def page(form: RolloutForm, found: systems.Found, status: int = 200) -> Response
         found=found,
         shown=shown,
         asked=chosen_by,
-        filters={name: value for name, value in filters.items() if value},
+        filters=filters(),
         states=STATES,
         percents=PERCENTS,
         most=rollouts.MOST,
     )
     return text, status
+
+
+def filters() -> dict[str, str]:
+    """Return what the address asks for, and no word of it that `url_for` takes for its own."""
+    found = asked()
+    named = {"q": found.words, "state": found.state, "prefecture": found.prefecture}
+    return {name: value for name, value in named.items() if value}
 
 
 def confirmation(form: RolloutForm, judged: Mapping[int, str]) -> str:
@@ -166,7 +172,7 @@ def confirmation(form: RolloutForm, judged: Mapping[int, str]) -> str:
         size=size,
         dropped=Counter(why for why in judged.values() if why),
         steps=steps,
-        filters=request.args,
+        filters=filters(),
         watch_min=settings().rollout_watch_s // 60,
     )
 

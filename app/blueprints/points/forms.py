@@ -2,6 +2,7 @@
 
 from wtforms import HiddenField
 
+from ...domain import normalise
 from ...extensions import lazy_gettext as _
 from ..fields import TextField
 from ..forms import Form
@@ -34,4 +35,5 @@ class QuantityForm(Form):
 class OrderForm(Form):
     """What was confirmed; `once` names the press of the button."""
 
-    once = HiddenField()
+    # PostgreSQL keeps no NUL
+    once = HiddenField(filters=[lambda text: normalise.line(text or "")])
