@@ -11,7 +11,7 @@ from .context import bind
 
 log = structlog.get_logger()
 
-QUEUES = ("mail", "poll", "default")
+QUEUES = ("mail", "poll", "settings", "default")
 # an idle worker shows itself this often (s, less RQ's margin of 15): /healthz/ready looks for it
 WORKER_TTL_S = 30
 # then it ends and is started afresh: about a day, and what leaks leaks no further

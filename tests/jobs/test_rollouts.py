@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from app import clock
-from app.domain import rollouts
+from app.domain import rollout_parts, rollouts
 from app.extensions import db
 from app.jobs.rollouts import advance_due
 from app.jobs.settings import work_due
@@ -219,6 +219,23 @@ def test_a_gateway_that_cannot_be_read_fails_and_holds_up_no_other(fleet: Fleet)
     fleet.run(lambda: fleet.states()[:5].count("confirmed") == 4)
     fleet.run(fleet.is_watched, rounds=150)
     assert fleet.states()[3] == "failed"
+
+
+def test_a_system_that_cannot_be_attended_to_holds_up_no_other(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.begin()
+    real = rollout_parts.advance
+
+    def advance(part_id: int, now: datetime) -> None:
+        if part_id == 1:
+            raise ArithmeticError
+        real(part_id, now)
+
+    monkeypatch.setattr(rollout_parts, "advance", advance)
+    with fleet.app.app_context(), pytest.raises(RuntimeError):
+        advance_due()
+    assert fleet.states()[:5] == ["waiting"] + ["reading"] * 4
 
 
 def test_what_stands_already_gets_no_order(fleet: Fleet) -> None:

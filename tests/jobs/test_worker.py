@@ -36,11 +36,11 @@ def test_a_worker_works_on_its_queues_until_its_last_job(
 def test_without_a_name_it_works_on_all_of_them(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "MAX_JOBS", 3)
+    monkeypatch.setattr(worker, "MAX_JOBS", len(worker.QUEUES))
     for name in worker.QUEUES:
         queues.get(name).enqueue("app.jobs.beat.beat", name, result_ttl=0)
     assert worker.main(app, []) == 0
-    assert [queues.get(name).count for name in worker.QUEUES] == [0, 0, 0]
+    assert [queues.get(name).count for name in worker.QUEUES] == [0] * len(worker.QUEUES)
 
 
 def test_a_job_that_fails_does_not_end_the_worker(
