@@ -110,7 +110,7 @@ WAKES = {
     "settings": "app.jobs.settings.work_due",
 }
 # those that have no queue of their own
-WAKES_ON = {"history": "default", "settings": "poll"}
+WAKES_ON = {"history": "default"}
 WAKE_KEY = "wake_after_commit"
 
 
@@ -126,7 +126,7 @@ class JobQueues:
         self.redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=5)
 
     def get(self, name: str) -> Queue:
-        """Return the queue `name` ("mail", "poll", "default" or "plan").
+        """Return the queue `name` ("mail", "poll", "settings", "default" or "plan").
 
         Raises:
             RuntimeError: The portal was not wired yet.

@@ -191,7 +191,9 @@ def list_pending(after_id: int) -> list[int]:
 
 
 def settle(membership_id: int, programme: Programme, now: datetime) -> str:
-    """Admit an application whose coverage suffices by now; refuse one that waited too long.
+    """Admit an application that meets all conditions by now; refuse one that waited too long.
+
+    Coverage is what it waits for; the rest held as it was made, and may not any more.
 
     Returns:
         "admitted", "refused", or "" for what goes on waiting, or is settled already.
@@ -199,11 +201,19 @@ def settle(membership_id: int, programme: Programme, now: datetime) -> str:
     membership = db.session.get(EcoMembership, membership_id)
     if membership is None or membership.ended_at or membership.member_from:
         return ""
-    rules, installation = programme.conditions, membership.installation
-    share = generation.coverage(installation, rules.coverage_days, now)
-    if share is not None and share.suffices(rules):
+    found = conditions(
+        membership.installation,
+        membership.account,
+        declared_in(membership),
+        programme,
+        now,
+        # what was not asked then is not asked now
+        asks_subsidy=membership.declared_no_subsidy is not None,
+        as_of=membership.applied_at,
+    )
+    if eligibility.may_be_admitted(found):
         return "admitted" if admit(membership, actor_id=None, now=now) else ""
-    if now - membership.applied_at < timedelta(days=rules.pending_days):
+    if now - membership.applied_at < timedelta(days=programme.conditions.pending_days):
         return ""
     if not end(membership, "refused", actor_id=None, now=now):
         return ""

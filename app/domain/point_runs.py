@@ -90,14 +90,24 @@ def _ranges(which: Sequence[ColumnElement[bool]]) -> Iterator[tuple[int, int]]:
 
 
 def claim(now: datetime, *, limit: int) -> list[int]:
-    """Take shards that nobody works on; whoever dies with one gives it back by doing nothing."""
+    """Take shards that nobody works on, so that at most `limit` are under way.
+
+    Where workers are slower than their cron, no more wait in the queue than that: others' jobs
+    stand behind them. Whoever dies with a shard gives it back by doing nothing.
+    """
     finish(now)
+    under_way = select(func.count()).where(
+        PointShard.done_at.is_(None), PointShard.claimed_until > now
+    )
+    left = limit - (db.session.scalar(under_way) or 0)
+    if left <= 0:
+        return []
     free = or_(PointShard.claimed_until.is_(None), PointShard.claimed_until <= now)
     some = (
         select(PointShard.id)
         .where(PointShard.done_at.is_(None), free)
         .order_by(PointShard.id)
-        .limit(limit)
+        .limit(left)
         .with_for_update(skip_locked=True)
     )
     return list(

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..extensions import db
 from ..models import Account, Rollout, RolloutPart, SettingOrder
-from . import rollouts, setting_checks, setting_orders, settings
+from . import rollouts, setting_checks, setting_history, setting_orders, settings
 from .errors import NotFound
 from .rollouts import NO_RIGHT, move
 
@@ -107,16 +107,18 @@ def _take_back(part: RolloutPart, rollout: Rollout, now: datetime) -> None:
     shown = settings.show(part.installation.gateway_id)
     if not shown.is_fresh(now) and part.installation.closed_at is None:
         # what changed at the device itself is known to nobody before it is read
-        if _came_to_nothing(part, shown):
+        if _came_to_nothing(part, shown) or now - part.since >= PATIENCE:
             move(part.id, "to_undo", state="kept", detail=UNREACHED, since=now)
         else:
             settings.ask_reading(part.installation, now)
         return
     values: Any = shown.values
+    left = {one.key: one.after for one in order.changes}
+    # not what stood for a while only: its time may be over
     wanted = {
-        one.key: one.before
-        for one in order.changes
-        if one.state == "confirmed" and one.before is not None and values.get(one.key) == one.after
+        key: value
+        for key, value in setting_history.before_of(order).items()
+        if values.get(key) == left[key] != value
     }
     if not wanted or rollout.undoer is None:
         # somebody changed it since: that stays

@@ -19,6 +19,7 @@ from . import audit, setting_history
 from . import settings as settings_rules
 from .energy import day_of
 from .errors import NotFound
+from .holding import hold_open
 from .setting_checks import (
     ChangedMeanwhile,
     HandWins,
@@ -69,7 +70,7 @@ def place(
     """
     access = settings_rules.get_to_set(actor, public_id, now)
     installation = access.installation
-    _hold(installation)
+    hold_open(installation)
     shown = settings_rules.show(installation.gateway_id)
     check(access, shown, wanted, reason=reason, until=until, now=now)
     standing = _standing(installation.gateway_id)
@@ -91,7 +92,7 @@ def place(
         dealer_id=access.dealer_id,
         undoes_id=undoes_id,
     )
-    _insert(order, installation, present, wanted, reason=reason, until=until, now=now)
+    _insert(order, installation, shown.values, wanted, reason=reason, until=until, now=now)
     _record(order, network_address, now)
     return order
 
@@ -106,7 +107,7 @@ def place_automatic(
     undoes_id: int | None = None,
     now: datetime,
 ) -> SettingOrder | None:
-    """Ask for settings to be changed by an automatism; None if they stand so already.
+    """Ask for settings to be changed by an automatism; None if they stand so, or will.
 
     What an automatism asked before and nobody wrote yet is superseded; persons are waited for.
 
@@ -119,7 +120,7 @@ def place_automatic(
     installation = db.session.get(Installation, installation_id)
     if installation is None:
         raise NotFound
-    _hold(installation)
+    hold_open(installation)
     shown = settings_rules.show(installation.gateway_id)
     if not all(key in shown.offers and shown.offers[key].allows(wanted[key]) for key in wanted):
         raise NotOffered
@@ -129,13 +130,16 @@ def place_automatic(
     if standing is not None and not _gives_way(standing, wanted, source):
         raise StillWriting
     present = expected(shown, standing)
-    wanted = {key: value for key, value in wanted.items() if present.get(key) != value}
-    if not wanted:
+    if all(present.get(key) == value for key, value in wanted.items()):
         return None
     if standing is not None:
         supersede(standing, "overtaken", now)
+    # nothing of what was superseded reached the device: what of it is still wanted is asked anew
+    wanted = {key: value for key, value in wanted.items() if shown.values.get(key) != value}
+    if not wanted:
+        return None
     order = SettingOrder(by="automatism", source=source, undoes_id=undoes_id)
-    _insert(order, installation, present, wanted, reason=reason, until=until, now=now)
+    _insert(order, installation, shown.values, wanted, reason=reason, until=until, now=now)
     _record(order, "", now)
     return order
 
@@ -201,23 +205,6 @@ def end_all(installation: Installation, now: datetime) -> None:
         .where(of_it, SettingOrder.lapses_at.is_not(None))
         .values(lapses_at=None)
     )
-
-
-def _hold(installation: Installation) -> None:
-    """Let whoever closes this installation, or changes its settings, wait for us.
-
-    A write that changes nothing: SQLite knows no other lock.
-
-    Raises:
-        NotFound: It was closed meanwhile.
-    """
-    held = count_changed(
-        update(Installation)
-        .where(Installation.id == installation.id, Installation.closed_at.is_(None))
-        .values(closed_at=None)
-    )
-    if held != 1:
-        raise NotFound
 
 
 def _standing(gateway_id: int) -> SettingOrder | None:
@@ -290,7 +277,7 @@ def _hand_was_there(installation: Installation, wanted: Mapping[Key, Value], now
 def _insert(
     order: SettingOrder,
     installation: Installation,
-    present: Mapping[Key, Value],
+    stood: Mapping[Key, Value],
     wanted: Mapping[Key, Value],
     *,
     reason: str,
@@ -307,10 +294,11 @@ def _insert(
         SettingChange(
             installation_id=installation.id,
             key=key,
-            before=present.get(key),
+            # what the device was last seen at: what was asked and never written is no way back
+            before=stood.get(key),
             after=value,
             # on top of a temporary value, the way back is that one's
-            back=ways_back.get(key, present.get(key)),
+            back=ways_back.get(key, stood.get(key)),
         )
         for key, value in wanted.items()
     ]

@@ -136,11 +136,24 @@ def settle_look(claimed: Claim, ended: Ended, now: datetime) -> bool:
     if ended.told is not None:
         settings_rules.keep(order.gateway_id, ended.told, now)
         _by_what_stands(order, claimed, Ended(BROKEN_OFF, "", ended.told, True), now)
-    elif now - (order.sent_at or order.asked_at) >= GIVE_UP_LOOKING:
+    elif now >= _looked_for_until(order, ended):
         _end(order, "failed", dict.fromkeys(claimed.wanted, UNKNOWN), ended.detail, now)
     else:
         _is_mine(order, claimed_until=now + _wait(order.tries), detail=ended.detail)
     return True
+
+
+def _looked_for_until(order: SettingOrder, ended: Ended) -> datetime:
+    """Return how long to look for what became of an order.
+
+    What is for a while may stand at a device that is away: it must be known once it has to go back.
+    """
+    until: datetime = (order.sent_at or order.asked_at) + GIVE_UP_LOOKING
+    if ended.not_offered or order.installation.closed_at is not None:
+        return until
+    if order.source == "until":
+        return max(until, order.asked_at + GIVE_UP_UNTIL)
+    return max(until, order.until + GIVE_UP_UNTIL) if order.until else until
 
 
 def drop_changed(claimed: Claim, told: Told, now: datetime) -> Claim | None:

@@ -65,8 +65,10 @@ every(600, "default", read_reports)
 every(5, "default", advance_due)
 # a half-year that is over is credited a few shards at a time, between what cannot wait
 every(10, "default", credit_due)
-# settings are read and written as they are asked; this finds what was put off, or lost its worker
-every(2, "poll", work_due)
+# settings are read and written as they are asked; this finds what was put off, or lost its worker.
+# A device that takes the connection and says nothing keeps its worker for half a minute: polls, and
+# what claims them, do not wait behind it
+every(2, "settings", work_due)
 every(20, "default", lapse_due)
 every(3600, "default", settle_memberships)
 every(3600, "default", clear_expired)

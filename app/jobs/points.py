@@ -15,9 +15,9 @@ from .context import in_app
 
 log = structlog.get_logger()
 
-# a round takes at most so many shards, some seconds of work, and the next one comes ten seconds
+# at most so many shards are under way, some seconds of work, and the next ones come ten seconds
 # later: polls are claimed on the same queue and must not wait
-SHARDS_A_ROUND = 4
+SHARDS_AT_ONCE = 4
 # somebody may spend points while they are counted
 TRIES = 3
 
@@ -35,7 +35,7 @@ def credit_due() -> None:
         if run is not None:
             log.info("point_run_opened", period=run.period_first.isoformat())
     with transaction():
-        claimed = point_runs.claim(now, limit=SHARDS_A_ROUND)
+        claimed = point_runs.claim(now, limit=SHARDS_AT_ONCE)
     queue = queues.get("default")
     try:
         for shard_id in claimed:

@@ -68,9 +68,17 @@ def lapse_due() -> None:
 
     Each in a transaction of its own; after the portal was down, of all that ended meanwhile.
     """
+    failed = 0
     for order_id in setting_lapses.list_due(clock.now(), limit=500):
-        with transaction():
-            setting_lapses.lapse(order_id, clock.now())
+        try:
+            with transaction():
+                setting_lapses.lapse(order_id, clock.now())
+        except Exception:
+            # the next round begins with it again: all others would stay for ever
+            log.exception("lapse_failed", order=order_id)
+            failed += 1
+    if failed:
+        raise RuntimeError(f"{failed} settings could not be sent back; the log has them")
 
 
 def _claim() -> list[Task]:

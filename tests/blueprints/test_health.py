@@ -27,7 +27,7 @@ def settings(settings: Settings, valkey: Valkey) -> Settings:
 def beat_everywhere(app: Flask) -> None:
     """Do what cron and the workers do every few seconds."""
     with app.app_context():
-        for name in ("mail", "poll", "default", "plan"):
+        for name in ("mail", "poll", "settings", "default", "plan"):
             beat(name)
         CronScheduler(queues.get("default").connection).heartbeat()
 

@@ -51,7 +51,7 @@ def fail_once(app: Flask) -> str:
 
 def test_every_part_is_shown_with_its_backlog(app: Flask, operator: FlaskClient) -> None:
     with app.app_context():
-        for name in ("mail", "poll", "default", "plan"):
+        for name in ("mail", "poll", "settings", "default", "plan"):
             beat(name)
         connection = queues.get("default").connection
         CronScheduler(connection).heartbeat()

@@ -181,6 +181,19 @@ def test_two_changes_of_ones_own_in_a_row_both_come_about(home: Home) -> None:
     assert (home.values["reserve_pct"], home.values["mode"]) == (50, "safe")
 
 
+def test_what_was_asked_and_never_written_is_no_way_back(home: Home) -> None:
+    home.place({"reserve_pct": 50})
+    home.place({"reserve_pct": 80})
+    made = home.place({"mode": "safe"})
+    home.write()
+    found = order(made)
+    assert {one.key: (one.before, one.after) for one in found.changes} == {
+        "reserve_pct": (20, 80),
+        "mode": ("green", "safe"),
+    }
+    assert setting_history.before_of(found) == {"reserve_pct": 20, "mode": "green"}
+
+
 def test_somebody_elses_change_of_another_setting_does_not_get_lost(home: Home) -> None:
     home.place({"reserve_pct": 50}, by=DEALER)
     with pytest.raises(StillWriting):
@@ -311,6 +324,31 @@ def test_what_nobody_can_look_after_is_said_to_be_unknown_in_the_end(home: Home)
     look(home, NOW + 10 * MINUTE, reached=False)
     assert states(made)[0] == "sent"
     look(home, NOW + HOUR, reached=False)
+    assert states(made) == ("failed", {"reserve_pct": ("failed", "unknown")})
+
+
+def test_a_temporary_setting_that_nobody_saw_written_is_looked_for_until_it_goes_back(
+    home: Home,
+) -> None:
+    made = home.place({"reserve_pct": 30}, until=NOW + 3 * HOUR)
+    home.claim()
+    # the write reached the device, its line broke off, and stays so for hours
+    home.values["reserve_pct"] = 30
+    look(home, NOW + HOUR, reached=False)
+    look(home, NOW + 5 * HOUR, reached=False)
+    assert states(made)[0] == "sent"
+    look(home, NOW + 6 * HOUR)
+    assert states(made) == ("confirmed", {"reserve_pct": ("confirmed", "")})
+    [_back] = lapse(NOW + 6 * HOUR)
+    assert home.claim(NOW + 6 * HOUR).wanted == {"reserve_pct": 20}
+
+
+def test_a_temporary_setting_that_nobody_can_look_after_is_given_up_in_the_end(
+    home: Home,
+) -> None:
+    made = home.place({"reserve_pct": 30}, until=NOW + HOUR)
+    home.claim()
+    look(home, NOW + timedelta(hours=26), reached=False)
     assert states(made) == ("failed", {"reserve_pct": ("failed", "unknown")})
 
 
@@ -544,6 +582,20 @@ def test_an_automatism_waits_for_persons_and_supersedes_its_like(home: Home) -> 
     assert states(second.id)[0] == "asked"
     home.place({"mode": "safe"})
     assert states(second.id)[0] == "superseded"
+
+
+def test_an_automatism_that_overtakes_itself_loses_nothing_it_still_wants(home: Home) -> None:
+    assert automatic({"grid_charge_pct": 70, "reserve_pct": 30}, NOW)
+    again = automatic({"grid_charge_pct": 80, "reserve_pct": 30}, NOW)
+    assert again
+    assert home.claim().wanted == {"grid_charge_pct": 80, "reserve_pct": 30}
+
+
+def test_an_automatism_that_changes_its_mind_writes_nothing(home: Home) -> None:
+    first = automatic({"grid_charge_pct": 70}, NOW)
+    assert first
+    assert automatic({"grid_charge_pct": home.values["grid_charge_pct"]}, NOW) is None
+    assert states(first.id)[0] == "superseded"
 
 
 def test_an_automatism_of_a_closed_installation_is_none(home: Home) -> None:

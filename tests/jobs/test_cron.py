@@ -57,6 +57,17 @@ def test_every_queue_gets_its_own_sign_of_life(scheduler: CronScheduler) -> None
         assert [job.args for job in jobs if job.func_name == "app.jobs.beat.beat"] == [(name,)]
 
 
+def test_no_poll_waits_behind_a_device_whose_settings_are_read(scheduler: CronScheduler) -> None:
+    scheduler.enqueue_jobs()
+    with_settings = {
+        name
+        for name in QUEUES
+        for job in Queue(name, connection=scheduler.connection).jobs
+        if job.func_name == "app.jobs.settings.work_due"
+    }
+    assert with_settings == {"settings"}
+
+
 def test_what_waits_too_long_expires_and_what_succeeded_leaves_nothing(
     scheduler: CronScheduler,
 ) -> None:

@@ -69,6 +69,16 @@ def test_each_is_admitted_on_the_day_coverage_is_there_and_refused_when_time_is_
     assert sorted(sent) == ["eco_admitted"] * 2 + ["eco_applied"] * 3 + ["eco_refused"]
 
 
+def test_who_became_a_company_while_waiting_is_not_admitted(
+    app: Flask, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context(), transaction():
+        db.session.get_one(EcoMembership, waiting[0]).account.company_name = "株式会社ひだまり"
+    later(monkeypatch, 30)
+    run(app)
+    assert states(app) == [None, None, TODAY + 30 * DAY]
+
+
 def test_one_that_cannot_be_settled_keeps_nobody_waiting(
     app: Flask, waiting: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
 """Half-yearly points through the queue: opened once, shared out, credited once."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from rq import SimpleWorker
@@ -44,6 +46,30 @@ def test_a_half_year_is_credited_in_shards_by_workers(
     with app.app_context():
         assert db.session.scalars(select(PointRun)).one().finished_at == DECEMBER
         check_books()
+
+
+def test_shards_that_wait_for_a_slow_worker_are_not_joined_by_more(
+    app: Flask, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(point_runs, "SHARD", 1)
+    with app.app_context(), transaction():
+        for _one in range(6):
+            join()
+    queues.init(valkey.url)
+    with app.app_context():
+        points.credit_due()
+        points.credit_due()
+        queue = queues.get("default")
+        assert len(queue) == 4
+        SimpleWorker([queue], connection=queue.connection).work(burst=True)
+        points.credit_due()
+        assert len(queue) == 2
+        # who died with them: they are given out again
+        queue.empty()
+        after = DECEMBER + timedelta(seconds=point_runs.LEASE_S + 1)
+        monkeypatch.setattr(clock, "now", lambda: after)
+        points.credit_due()
+        assert len(queue) == 2
 
 
 def test_without_a_queue_server_leases_run_out(app: Flask) -> None:

@@ -27,6 +27,7 @@ from app.models import (
     OutboxMail,
     Rollout,
     RolloutPart,
+    SettingChange,
     SettingOrder,
     SettingStand,
 )
@@ -229,6 +230,23 @@ def test_a_gateway_that_cannot_be_read_fails_and_holds_up_no_other(
     assert fleet.states()[3] == "failed"
 
 
+def test_a_system_that_cannot_be_attended_to_holds_up_no_other(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.begin()
+    real = rollout_parts.advance
+
+    def advance(part_id: int, now: datetime) -> None:
+        if part_id == 1:
+            raise ArithmeticError
+        real(part_id, now)
+
+    monkeypatch.setattr(rollout_parts, "advance", advance)
+    with fleet.app.app_context(), pytest.raises(RuntimeError):
+        advance_due()
+    assert fleet.states()[:5] == ["waiting"] + ["reading"] * 4
+
+
 def test_what_stands_already_gets_no_order(fleet: Fleet) -> None:
     fleet.begin()
     fleet.run(fleet.is_watched)
@@ -263,6 +281,40 @@ def test_one_button_stops_it_and_takes_back_what_it_changed(fleet: Fleet) -> Non
             select(AuditEntry.action).where(AuditEntry.subject == "rollout")
         )
         assert list(actions) == ["rollout.started", "rollout.rolled_back"]
+
+
+def test_taking_back_brings_no_value_back_that_was_there_for_a_while_only(fleet: Fleet) -> None:
+    fleet.begin()
+    fleet.run(fleet.is_watched)
+    with fleet.app.app_context(), transaction():
+        # at one of them a household's temporary 90 % stood on top of its 25 %
+        part = db.session.scalars(select(RolloutPart).filter_by(installation_id=fleet.ids[0])).one()
+        change = db.session.scalars(select(SettingChange).filter_by(order_id=part.order_id)).one()
+        change.before, change.back = 90, 25
+        rollouts.roll_back(fleet.dealer(), fleet.rollout_id, network_address="", now=clock.now())
+    fleet.run(lambda: fleet.state()[0] == "rolled_back")
+    assert [fleet.reserve(number) for number in range(3)] == [25, 10, 10]
+
+
+def test_taking_back_long_after_begins_with_reading(fleet: Fleet) -> None:
+    fleet.begin()
+    fleet.run(fleet.is_watched)
+    fleet.ahead += timedelta(hours=3)
+    with fleet.app.app_context():
+        stand = db.session.scalar(
+            select(SettingStand)
+            .join(Installation, Installation.gateway_id == SettingStand.gateway_id)
+            .where(Installation.id == fleet.ids[0])
+        )
+        assert stand
+        with transaction():
+            # what stands at this device is not what was read three hours ago
+            stand.values = {**stand.values, "reserve_pct": 55}
+            rollouts.roll_back(
+                fleet.dealer(), fleet.rollout_id, network_address="", now=clock.now()
+            )
+    fleet.run(lambda: fleet.state()[0] == "rolled_back")
+    assert fleet.states()[:5] == ["undone"] * 5
 
 
 def test_what_is_being_written_as_it_is_stopped_is_settled_and_shown(fleet: Fleet) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from app import clock
 from app.config import Settings
-from app.domain import seats, setting_orders, setting_writes
+from app.domain import seats, setting_lapses, setting_orders, setting_writes
 from app.domain import settings as rules
 from app.extensions import db
 from app.jobs import settings as job
@@ -184,6 +184,29 @@ def test_a_temporary_setting_goes_back_after_the_portal_was_down(
     assert rules.show(installation().gateway_id).values["reserve_pct"] == before
     back = db.session.scalars(select(SettingOrder).filter_by(undoes_id=made)).one()
     assert (back.source, back.state) == ("until", "confirmed")
+
+
+def test_one_that_cannot_go_back_keeps_no_other(
+    home: Home, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ({"reserve_pct": 77}, {"max_soc_pct": 95}):
+        ask(home, key, until=clock.now() + HOUR)
+        job.work_due()
+    time.ahead += 2 * HOUR
+    real, seen = setting_lapses.lapse, []
+
+    def lapse(order_id: int, now: datetime) -> Any:
+        seen.append(order_id)
+        if len(seen) == 1:
+            raise ArithmeticError
+        return real(order_id, now)
+
+    monkeypatch.setattr(setting_lapses, "lapse", lapse)
+    with pytest.raises(RuntimeError):
+        job.lapse_due()
+    assert [one.undoes_id for one in db.session.scalars(select(SettingOrder)) if one.undoes_id] == [
+        seen[1]
+    ]
 
 
 def test_what_somebody_set_at_the_device_meanwhile_is_left_alone(

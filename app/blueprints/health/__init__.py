@@ -17,7 +17,7 @@ log = structlog.get_logger()
 bp = Blueprint("health", __name__, url_prefix="/healthz")
 limiter.exempt(bp)
 
-QUEUES = ("mail", "poll", "default", "plan")
+QUEUES = ("mail", "poll", "settings", "default", "plan")
 # a poll of many silent gateways keeps its worker for up to a minute; twice that is a worker lost
 WORKER_LATE = timedelta(seconds=120)
 # cron shows itself every few seconds
