@@ -338,7 +338,7 @@ def hanako(app: Flask, client: FlaskClient) -> FlaskClient:
 
 def test_a_dealers_menu_shows_what_is_a_dealers(hanako: FlaskClient) -> None:
     page = hanako.get("/manage").text
-    assert page.count('class="menu-card"') == 7
+    assert page.count('class="menu-card"') == 8
     for words in (
         "保守しているシステム",
         "異常の一覧",

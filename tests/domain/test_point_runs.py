@@ -367,8 +367,9 @@ def test_nothing_is_due_while_the_half_year_runs(app: Flask) -> None:
         assert len(db.session.scalars(select(PointRun)).all()) == 1
 
 
-DAYS = 8
-lost = st.sets(st.integers(1, DAYS))
+# of a short history that some days are lost of
+FEW = 8
+lost = st.sets(st.integers(1, FEW))
 
 
 # an example takes half a second: two runs, and every book of the ledger checked
@@ -384,7 +385,7 @@ def test_corrections_converge_to_what_is_known(
         home = InstallationFactory()
         join(home)
         account_id, home_id = home.account_id, home.id
-        for day in set(range(1, DAYS + 1)) - missing:
+        for day in set(range(1, FEW + 1)) - missing:
             write_history(home, date(2026, 6, day), date(2026, 6, day))
     restart(app)
     run(app)
@@ -394,7 +395,7 @@ def test_corrections_converge_to_what_is_known(
         for day in missing & found:
             write_history(kept, date(2026, 6, day), date(2026, 6, day))
     run(app, JUNE)
-    known = DAYS - len(missing - found)
+    known = FEW - len(missing - found)
     with app.app_context():
         assert ledger.balance(account_id).points == expected(SUNNY_DWH * known)
         check_books()
