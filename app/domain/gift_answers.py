@@ -134,12 +134,14 @@ def judged(answers: GiftAnswers, *, secret_key: str) -> list[Line]:
     found = []
     for one in lines:
         order = known.get(int(one.id)) if one.id.isdecimal() and len(one.id) <= 9 else None
-        verdict, fault = "new", _wrong(one, order.state if order else None, one.id in seen)
+        # 7 and 07 are the same order
+        id_ = str(order.id) if order else one.id
+        verdict, fault = "new", _wrong(one, order.state if order else None, id_ in seen)
         if fault:
             verdict = "bad"
         elif order and order.state == one.state:
             verdict = "same"
-        seen.add(one.id)
+        seen.add(id_)
         found.append(
             Line(
                 one.line,

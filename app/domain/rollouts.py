@@ -34,6 +34,8 @@ from .writes import count_changed
 STEPS = (5, 50)
 LAST_STEP = len(STEPS) + 1
 MOST = 5000
+# of a dealer, going on at once
+MOST_RUNNING = 5
 # why a system is left out
 NO_RIGHT = "no_right"
 CANNOT_BE_SET = "cannot_be_set"
@@ -64,6 +66,12 @@ class TooMany(Rejected):
 
     field = "chosen"
     message = _("一度に選べるのは5,000件までです。検索の言葉でしぼり込んでください。")
+
+
+class TooManyRunning(Rejected):
+    """Refuse another one while many go on: each writes to homes, and all share the workers."""
+
+    message = _("一斉変更が5件、まだ続いています。どれかが終わってから、始めてください。")
 
 
 class NotNow(Rejected):
@@ -126,6 +134,7 @@ def start(
         ReasonNeeded: Households read why.
         NobodyLeft: The dealer may set none of them.
         TooMany: They are more than one roll-out is made for.
+        TooManyRunning: Several of the dealer go on.
     """
     if not wanted:
         raise NothingChosen
@@ -134,8 +143,14 @@ def start(
     judged = judge(actor, ids, now)
     if not any(why == "" for why in judged.values()):
         raise NobodyLeft
+    dealer_id = dealers.of(actor).id
+    running = select(func.count()).where(
+        Rollout.dealer_id == dealer_id, Rollout.next_at.is_not(None)
+    )
+    if (db.session.scalar(running) or 0) >= MOST_RUNNING:
+        raise TooManyRunning
     rollout = Rollout(
-        dealer_id=dealers.of(actor).id,
+        dealer_id=dealer_id,
         actor_id=actor.id,
         wanted=dict(wanted),
         reason=reason[: setting_orders.LONGEST_REASON],

@@ -145,6 +145,16 @@ def test_the_address_says_no_more_than_what_is_searched_for(hanako: FlaskClient,
     assert action == "/dealer/rollouts/new?q=%E5%AE%B61"
 
 
+def test_no_more_than_some_go_on_at_once(app: Flask, hanako: FlaskClient) -> None:
+    for _time in range(rollouts.MOST_RUNNING):
+        begins = hanako.post("/dealer/rollouts/new", data=asked(sure="7"))
+        assert begins.status_code == 303
+    refused = hanako.post("/dealer/rollouts/new", data=asked(sure="7"))
+    assert refused.status_code == 422
+    assert "まだ続いています" in refused.text
+    assert len(begun(app)) == rollouts.MOST_RUNNING
+
+
 def test_stopping_and_taking_back_are_one_press_each(app: Flask, hanako: FlaskClient) -> None:
     place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
     assert "ここで止める" in hanako.get(place).text
