@@ -22,7 +22,7 @@ from .writes import count_changed
 COLUMNS = ("id", "state", "note", "code")
 NEEDED = ("id", "state")
 STATES = ("done", "returned")
-MOST_ROWS = 5000
+MOST_ROWS = gift_fulfilment.MOST_EXPORTED
 LONGEST = {"note": 200, "code": 200}
 KEPT = timedelta(days=1)
 

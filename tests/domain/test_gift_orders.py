@@ -153,6 +153,22 @@ def test_each_order_is_handed_out_once_and_its_file_can_be_had_again(
         gift_fulfilment.export_lines(export_id + 1)
 
 
+def test_what_is_too_much_for_one_file_waits_for_the_next(
+    app: Flask, customer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what was handed out in one file can be answered in one
+    assert gift_answers.MOST_ROWS == gift_fulfilment.MOST_EXPORTED
+    monkeypatch.setattr(gift_fulfilment, "MOST_EXPORTED", 1)
+    with app.app_context(), transaction():
+        for once in ("first", "second"):
+            order(customer, once=once)
+    for left in (1, 0):
+        with app.app_context(), transaction():
+            export()
+        with app.app_context():
+            assert gift_fulfilment.count_asked() == (left, 2 - left)
+
+
 def test_a_code_needs_no_address(app: Flask, customer: int) -> None:
     with app.app_context(), transaction():
         order(customer)
