@@ -49,7 +49,7 @@ def show_kilo(value: float | None) -> str | Markup:
     """Return W as kW (or Wh as kWh) with one decimal; unknown is an em dash, never 0."""
     if value is None:
         return "—"
-    shown = f"{value / 1000:.1f}"
+    shown = f"{value / 1000:,.1f}"
     return "0.0" if shown == "-0.0" else shown
 
 

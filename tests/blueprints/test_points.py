@@ -92,6 +92,10 @@ def test_a_credit_tells_how_it_came_about(app: Flask, member: FlaskClient) -> No
     assert "33.3 %" in page
     assert "2026/08/01" in page
     assert "終日" in page
+    # days as everywhere beside them, hours as people count them
+    assert "2026/12/10" in page
+    assert "年12月" not in page
+    assert "2,928.0 時間" in page
 
 
 def test_strangers_find_neither_statement_nor_order(
@@ -160,6 +164,8 @@ def test_points_are_exchanged_step_by_step(app: Flask, member: FlaskClient) -> N
     assert chosen.location == "/points/gifts/e-gift-500/confirm?quantity=3"
     confirm = member.get(chosen.location)
     assert "1,500" in confirm.text
+    # who goes back finds what was typed
+    assert 'value="3"' in member.get("/points/gifts/e-gift-500?quantity=3").text
     with app.app_context():
         # to look changes nothing
         assert db.session.scalar(select(func.count()).select_from(GiftOrder)) == 0
@@ -225,7 +231,11 @@ def test_members_find_their_points_in_the_main_menu(app: Flask, member: FlaskCli
     assert "/points" in member.get("/manage").text
     stranger = sign_in(app.test_client(), "stranger@example.org")
     assert 'href="/points"' not in stranger.get("/manage").text
-    assert "参加されると" in stranger.get("/points").text
+    # who has none is shown where they begin, not where they are spent
+    page = stranger.get("/points").text
+    assert "参加されると" in page
+    assert 'class="button button--primary" href="/eco"' in page
+    assert "ポイントを交換する" not in page
 
 
 def test_closing_the_account_says_how_many_points_lapse(member: FlaskClient, app: Flask) -> None:

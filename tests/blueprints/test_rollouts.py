@@ -180,7 +180,10 @@ def test_a_held_one_asks_what_to_do(app: Flask, hanako: FlaskClient) -> None:
     page = hanako.get(place).text
     assert "第1段階で止まっています" in page
     assert "設定できなかったシステムが 1 件あります。" in page
-    assert "機器は受け付けましたが、値が変わりませんでした。" in page
+    assert (
+        "機器は受け付けましたが、値が変わりませんでした。くり返すときは、販売店にご相談ください。"
+        in page
+    )
     # nothing goes on by itself: nothing asks for news
     assert 'data-poll-s="' not in page
     hanako.post(f"{place}/go-on/1")

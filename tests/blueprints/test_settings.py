@@ -293,7 +293,7 @@ def test_the_owner_changes_the_reserve_and_sees_it_done(app: Flask, taro: FlaskC
     went = confirmed(taro, answer)
     assert went.status_code == 303
     page = taro.get(went.location)
-    assert "受け付けました" in page.text
+    assert "機器への書き込み" in page.text
     assert "data-poll-s=" in page.text
     done(app)
     progress = taro.get(f"{went.location}/progress").text
@@ -336,8 +336,8 @@ def test_only_what_was_changed_is_asked_of_the_device(app: Flask, taro: FlaskCli
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"min_soc_pct": "101"}, "0〜100 の数字 で入力してください"),
-        ({"min_soc_pct": "たくさん"}, "0〜100 の数字 で入力してください"),
+        ({"min_soc_pct": "101"}, "0〜100の数字で入力してください"),
+        ({"min_soc_pct": "たくさん"}, "0〜100の数字で入力してください"),
         ({"reserve_pct": "35"}, "一覧から選んでください"),
         ({"mode": "standby"}, "一覧から選んでください"),
         ({"charge_windows_0-start": "25:00"}, "時刻を 7:00 のように入力してください"),

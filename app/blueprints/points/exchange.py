@@ -41,7 +41,7 @@ def gifts() -> str:
 def choose(gift: str) -> ResponseReturnValue:
     """Ask how many."""
     found = gift_asked(gift)
-    form = QuantityForm(data={"quantity": "1"})
+    form = QuantityForm(data={"quantity": request.args.get("quantity", "1")})
     if request.method == "POST":
         if form.validate():
             try:

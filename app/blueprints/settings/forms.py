@@ -178,7 +178,7 @@ def _number(key: str, offer: Number, value: Any) -> Any:
             attrs={"inputmode": "numeric"},
             default=str(value) if value is not None else "",
             checks=[(lambda text: text.isascii() and text.isdecimal() and offer.allows(int(text)),
-                     _("%(numbers)s で入力してください。", numbers=_number_words(offer)))],
+                     _("%(numbers)sで入力してください。", numbers=_number_words(offer)))],
         )  # fmt: skip
     # what stands may be none of what is offered: it stays as long as nobody chooses another
     shown = numbers if value is None or value in numbers else sorted({*numbers, value})
@@ -195,9 +195,9 @@ def _number(key: str, offer: Number, value: Any) -> Any:
 
 def _number_words(offer: Number) -> object:
     if offer.step == 1:
-        return _("%(low)s〜%(high)s の数字", low=offer.low, high=offer.high)
+        return _("%(low)s〜%(high)sの数字", low=offer.low, high=offer.high)
     return _(
-        "%(low)s〜%(high)s の %(step)s きざみの数字",
+        "%(low)s〜%(high)sの、%(step)sきざみの数字",
         low=offer.low, high=offer.high, step=offer.step,
     )  # fmt: skip
 
