@@ -117,6 +117,18 @@ def export_lines(export_id: int) -> Iterator[str]:
     return _lines(rows)
 
 
+def note_download(actor: Account, export_id: int, *, network_address: str, now: datetime) -> None:
+    """Write down who had the names and addresses of a file."""
+    audit.record(
+        "gift.downloaded",
+        actor_id=actor.id,
+        subject="gift_export",
+        subject_id=export_id,
+        network_address=network_address,
+        now=now,
+    )
+
+
 def _lines(rows: Sequence[GiftOrder]) -> Iterator[str]:
     yield csv_cells.BOM + csv_cells.line(COLUMNS)
     for one in rows:

@@ -142,6 +142,8 @@ def test_orders_go_out_once_and_come_back_settled(
         assert ledger.balance(account.id).reserved == 0
         actions = set(db.session.scalars(select(AuditEntry.action)))
         assert {"gift.exported", "gift_answers.uploaded", "gift_answers.applied"} <= actions
+        # names and addresses left the house
+        assert "gift.downloaded" in actions
 
 
 def test_faults_of_a_file_are_named_and_keep_it_out(operator: FlaskClient) -> None:

@@ -55,6 +55,7 @@ ACTIONS: Mapping[str, object] = {
     "import.started": _("取り込みを始めた"),
     "gift.ordered": _("ポイントの交換を申し込んだ"),
     "gift.exported": _("ポイント交換のファイルを作った"),
+    "gift.downloaded": _("ポイント交換のファイルをダウンロードした"),
     "gift_answers.uploaded": _("ポイント交換の結果のファイルを受け取った"),
     "gift_answers.applied": _("ポイント交換の結果を反映した"),
     "gift_answers.discarded": _("ポイント交換の結果のファイルを消去した"),

@@ -41,10 +41,13 @@ def gift_export() -> ResponseReturnValue:
 @bp.get("/gifts/exports/<int:export_id>.csv")
 @login_required
 def gift_export_file(export_id: int) -> Response:
-    """Give a file of orders, as often as it is needed."""
-    answer = Response(
-        "".join(gift_fulfilment.export_lines(export_id)), content_type="text/csv; charset=utf-8"
-    )
+    """Give a file of orders, as often as it is needed; each time is written down."""
+    text = "".join(gift_fulfilment.export_lines(export_id))
+    with transaction():
+        gift_fulfilment.note_download(
+            current_user, export_id, network_address=client_address(), now=clock.now()
+        )
+    answer = Response(text, content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="gift-orders-{export_id}.csv"'
     # names and addresses
     answer.headers["Cache-Control"] = "no-store"
