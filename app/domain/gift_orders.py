@@ -237,12 +237,17 @@ def export(actor: Account, *, network_address: str, now: datetime) -> int:
         .order_by(GiftOrder.id)
         .limit(MOST_EXPORTED)
         .with_for_update(skip_locked=True)
+        # asked once: PostgreSQL may ask a mere subquery again for each row, and lock more each time
+        .cte("some")
     )
-    made.orders = count_changed(
+    handed_out = db.session.scalars(
         update(GiftOrder)
-        .where(GiftOrder.id.in_(some), GiftOrder.state == "asked")
+        .where(GiftOrder.id.in_(select(some.c.id)), GiftOrder.state == "asked")
         .values(state="exported", export_id=made.id)
+        .returning(GiftOrder.id)
+        .execution_options(synchronize_session=False)
     )
+    made.orders = len(handed_out.all())
     if not made.orders:
         db.session.execute(delete(GiftExport).where(GiftExport.id == made.id))
         raise NothingToExport

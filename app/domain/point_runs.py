@@ -147,11 +147,13 @@ def claim(now: datetime, *, limit: int) -> list[int]:
         .order_by(PointShard.id)
         .limit(left)
         .with_for_update(skip_locked=True)
+        # asked once: PostgreSQL may ask a mere subquery again for each row, and lock more each time
+        .cte("some")
     )
     return list(
         db.session.scalars(
             update(PointShard)
-            .where(PointShard.id.in_(some), PointShard.done_at.is_(None), free)
+            .where(PointShard.id.in_(select(some.c.id)), PointShard.done_at.is_(None), free)
             .values(claimed_until=now + timedelta(seconds=LEASE_S))
             .returning(PointShard.id)
             .execution_options(synchronize_session=False)
