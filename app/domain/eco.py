@@ -79,7 +79,6 @@ def _facts(
 ) -> dict[int, Facts]:
     zones = {one.gateway_id: one.zone for one in installations}
     first_days = generation.first_days(zones, now)
-    # what was declared at an earlier application is known
     units: dict[int, list[str]] = {gateway_id: [] for gateway_id in zones}
     for unit in db.session.execute(
         select(PowerConditioner.gateway_id, PowerConditioner.model).where(
@@ -87,6 +86,7 @@ def _facts(
         )
     ):
         units[unit.gateway_id].append(unit.model)
+    # what was declared at an earlier application is known
     rows = db.session.execute(
         select(EcoMembership.gateway_id, func.min(EcoMembership.operation_began_on))
         .where(EcoMembership.gateway_id.in_(list(zones)), EcoMembership.account_id == account.id)

@@ -31,11 +31,6 @@ class HalfYear:
     first: date
     last: date
 
-    @property
-    def credited_from(self) -> date:
-        """Return the first day on which its points may be credited."""
-        return self.last + timedelta(days=1)
-
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

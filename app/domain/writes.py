@@ -12,5 +12,7 @@ def count_changed(statement: UpdateBase) -> int:
     Rows that were loaded before stay as they were loaded: who needs them anew refreshes them.
     """
     result = db.session.execute(statement.execution_options(synchronize_session=False))
+    # SQLite cannot tell of a statement that begins with WITH: let it return its rows
     assert isinstance(result, CursorResult)
+    assert result.rowcount >= 0
     return result.rowcount

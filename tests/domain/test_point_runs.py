@@ -149,6 +149,19 @@ def test_a_claimed_shard_is_nobody_elses_until_its_lease_runs_out(app: Flask) ->
             assert len(point_runs.claim(now, limit=10)) == count
 
 
+def test_no_more_shards_are_under_way_than_was_asked_for(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(point_runs, "SHARD", 1)
+    for _one in range(5):
+        member(app)
+    with app.app_context(), transaction():
+        point_runs.open_due(PROGRAMME, DECEMBER, zone=ZONE)
+    for count in (2, 0):
+        with app.app_context(), transaction():
+            assert len(point_runs.claim(DECEMBER, limit=2)) == count
+
+
 @pytest.mark.parametrize("found", ["sqlite", "postgresql"])
 def test_a_worker_that_is_killed_half_way_leaves_nothing_half_done(
     app: Flask, settings: object, found: str

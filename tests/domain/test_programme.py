@@ -99,5 +99,6 @@ def test_each_day_lies_in_one_period_and_the_one_before_ends_where_it_begins(day
     ours = programme.load(OURS)
     period = ours.period_of(day)
     assert period.first <= day <= period.last
-    assert ours.period_before(day).credited_from == period.first
-    assert ours.period_of(period.last + timedelta(days=1)).first == period.credited_from
+    a_day = timedelta(days=1)
+    assert ours.period_before(day).last + a_day == period.first
+    assert ours.period_of(period.last + a_day).first == period.last + a_day
