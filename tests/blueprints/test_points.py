@@ -173,6 +173,7 @@ def test_points_are_exchanged_step_by_step(app: Flask, member: FlaskClient) -> N
         done = member.post(chosen.location, data={"once": "one press"})
     page = member.get(done.location).text
     assert "受付済み" in page
+    assert "メールでお知らせします" in page
     assert "電子ギフト 500円分 × 3" in member.get("/points/orders").text
     assert "電子ギフト 500円分 × 3 への交換" in member.get("/points").text
     with app.app_context():
@@ -182,6 +183,13 @@ def test_points_are_exchanged_step_by_step(app: Flask, member: FlaskClient) -> N
         actions = db.session.scalars(select(AuditEntry.action)).all()
         assert "gift.ordered" in actions
         check_books()
+
+
+def test_a_card_says_where_it_will_be_sent_before_it_is_ordered(member: FlaskClient) -> None:
+    card = member.get("/points/gifts/gift-card-500/confirm?quantity=1").text
+    assert "お届け先" in card
+    assert "東塩小路町1-2" in card
+    assert "お届け先" not in member.get("/points/gifts/e-gift-500/confirm?quantity=1").text
 
 
 @pytest.mark.parametrize(
