@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from app import clock
 from app.domain import rollouts
@@ -51,6 +52,19 @@ def asked(**more: object) -> dict[str, object]:
     return {"which": "all", "reserve_pct": "40", "reason": "台風に備えて", **more}
 
 
+def confirmed(client: FlaskClient, **more: object) -> str:
+    """See what will happen; return what the page sends along when it is confirmed."""
+    page = client.post("/dealer/rollouts/new", data=asked(**more)).text
+    found = re.search(r'name="sure" value="(\w+)"', page)
+    assert found
+    return found[1]
+
+
+def begin(client: FlaskClient, **more: object) -> TestResponse:
+    sure = confirmed(client, **more)
+    return client.post("/dealer/rollouts/new", data=asked(**more, sure=sure))
+
+
 def begun(app: Flask) -> list[Rollout]:
     with app.app_context():
         return list(db.session.scalars(select(Rollout).order_by(Rollout.id)))
@@ -64,7 +78,7 @@ def test_nothing_begins_before_it_was_seen_what_will_happen(
     assert "設定の変更まで任されていないシステム：1 件" in page
     assert re.findall(r"<li>(\d+) 件に書き込み", page) == ["5", "2"]
     assert begun(app) == []
-    answer = hanako.post("/dealer/rollouts/new", data=asked(sure="7"))
+    answer = begin(hanako)
     assert answer.status_code == 303
     shown = hanako.get(answer.location).text
     assert "台風に備えて" in shown
@@ -76,13 +90,15 @@ def test_nothing_begins_before_it_was_seen_what_will_happen(
 
 
 def test_what_was_seen_is_what_begins(app: Flask, hanako: FlaskClient, ids: list[int]) -> None:
+    sure = confirmed(hanako)
     with app.app_context(), transaction():
-        of_first = MaintenanceLink.installation_id == ids[0]
-        db.session.execute(update(MaintenanceLink).where(of_first).values(scope="watch"))
-    # one fewer than the page had said: it is shown again
-    page = hanako.post("/dealer/rollouts/new", data=asked(sure="7"))
+        for number, scope in ((0, "watch"), (7, "set")):
+            of_it = MaintenanceLink.installation_id == ids[number]
+            db.session.execute(update(MaintenanceLink).where(of_it).values(scope=scope))
+    # as many as the page had said, but others: it is shown again
+    page = hanako.post("/dealer/rollouts/new", data=asked(sure=sure))
     assert page.status_code == 200
-    assert "6 件を、次の順に変更します" in page.text
+    assert "7 件を、次の順に変更します" in page.text
     assert begun(app) == []
 
 
@@ -122,9 +138,7 @@ def test_only_what_was_marked_and_is_looked_after_is_changed(
     with app.app_context(), transaction():
         InstallationFactory(gateway=GatewayFactory(public_id="STRANGER0001"))
     chosen = ["ROLL00000001", "ROLL00000003", "STRANGER0001", "none"]
-    answer = hanako.post(
-        "/dealer/rollouts/new", data=asked(which="marked", chosen=chosen, sure="2")
-    )
+    answer = begin(hanako, which="marked", chosen=chosen)
     page = hanako.get(answer.location).text
     assert "家1" in page
     assert "家3" in page
@@ -147,16 +161,16 @@ def test_the_address_says_no_more_than_what_is_searched_for(hanako: FlaskClient,
 
 def test_no_more_than_some_go_on_at_once(app: Flask, hanako: FlaskClient) -> None:
     for _time in range(rollouts.MOST_RUNNING):
-        begins = hanako.post("/dealer/rollouts/new", data=asked(sure="7"))
+        begins = begin(hanako)
         assert begins.status_code == 303
-    refused = hanako.post("/dealer/rollouts/new", data=asked(sure="7"))
+    refused = begin(hanako)
     assert refused.status_code == 422
     assert "まだ続いています" in refused.text
     assert len(begun(app)) == rollouts.MOST_RUNNING
 
 
 def test_stopping_and_taking_back_are_one_press_each(app: Flask, hanako: FlaskClient) -> None:
-    place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
+    place = begin(hanako).location
     assert "ここで止める" in hanako.get(place).text
     page = hanako.post(f"{place}/stop", follow_redirects=True).text
     assert "止めました。これまでに変更した設定は、そのままです。" in page
@@ -171,7 +185,7 @@ def test_stopping_and_taking_back_are_one_press_each(app: Flask, hanako: FlaskCl
 
 
 def test_a_held_one_asks_what_to_do(app: Flask, hanako: FlaskClient) -> None:
-    place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
+    place = begin(hanako).location
     with app.app_context(), transaction():
         db.session.execute(update(Rollout).values(state="held", next_at=None))
         first = select(RolloutPart.id).where(RolloutPart.step == 1).limit(1).scalar_subquery()
@@ -191,7 +205,7 @@ def test_a_held_one_asks_what_to_do(app: Flask, hanako: FlaskClient) -> None:
 
 
 def test_another_dealers_roll_out_is_not_found(app: Flask, hanako: FlaskClient) -> None:
-    place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
+    place = begin(hanako).location
     for email in ("jiro@example.org", "taro@example.org"):
         stranger = sign_in(app.test_client(), email)
         assert stranger.get(place).status_code == 404
@@ -207,7 +221,7 @@ def test_another_dealers_roll_out_is_not_found(app: Flask, hanako: FlaskClient) 
 def test_a_home_that_is_no_longer_theirs_leaves_the_list(
     app: Flask, hanako: FlaskClient, ids: list[int]
 ) -> None:
-    place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
+    place = begin(hanako).location
     assert "家2" in hanako.get(place).text
     with app.app_context(), transaction():
         link = db.session.scalars(
@@ -220,7 +234,7 @@ def test_a_home_that_is_no_longer_theirs_leaves_the_list(
 def test_a_page_of_many_systems_takes_as_many_queries_as_one_of_few(
     app: Flask, hanako: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = hanako.post("/dealer/rollouts/new", data=asked(sure="7")).location
+    place = begin(hanako).location
     with counted(monkeypatch) as few:
         hanako.get(place)
     with app.app_context(), transaction():

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -101,7 +102,7 @@ def new() -> ResponseReturnValue:
         judged = rollouts.judge(current_user, ids, now)
         if not any(why == "" for why in judged.values()):
             raise rollouts.NobodyLeft
-        if request.form.get("sure") != str(_size(judged)):
+        if request.form.get("sure") != _seen(judged):
             # not seen yet, or others than were seen
             return confirmation(form, judged)
         with transaction():
@@ -170,11 +171,18 @@ def confirmation(form: RolloutForm, judged: Mapping[int, str]) -> str:
         "dealers/rollouts/confirm.html",
         form=form,
         size=size,
+        seen=_seen(judged),
         dropped=Counter(why for why in judged.values() if why),
         steps=steps,
         filters=filters(),
         watch_min=settings().rollout_watch_s // 60,
     )
+
+
+def _seen(judged: Mapping[int, str]) -> str:
+    """Return what tells these systems from any others, for the page on which they are confirmed."""
+    changed = sorted(id_ for id_, why in judged.items() if why == "")
+    return sha256(repr(changed).encode()).hexdigest()
 
 
 def _size(judged: Mapping[int, str]) -> int:
