@@ -39,8 +39,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             # .ci/run asks these right afterwards, with ten times the examples
             leave(config, items, [item for item in items if grows(item)])
     elif os.environ.get("BEYOND_TEST"):
-        # .ci/run has just run `make test`: what would be the same again is left out
+        # .ci/run has just run `make test`: what would be the same again is left out, and of a
+        # page's cases one is asked on PostgreSQL, as the others ask that no other way
         leave(config, items, [item for item in items if not goes_beyond_test(item)])
+        leave(config, items, further_cases([item for item in items if not grows(item)]))
 
 
 def leave(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
@@ -58,6 +60,18 @@ def is_page_on_postgresql(item: pytest.Item) -> bool:
         and item.get_closest_marker("postgresql") is not None
         and not item.get_closest_marker("both_databases")
     )
+
+
+def further_cases(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return all but the first case of each page that is asked on PostgreSQL."""
+    seen: set[str] = set()
+    further = []
+    for item in filter(is_page_on_postgresql, items):
+        page = item.nodeid.partition("[")[0]
+        if page in seen:
+            further.append(item)
+        seen.add(page)
+    return further
 
 
 def goes_beyond_test(item: pytest.Item) -> bool:
