@@ -53,7 +53,8 @@ def request(
         "installation_id": home.installation_id,
         "year": year.first.year,
     }
-    written = count_changed(
+    # how many rows an INSERT wrote PostgreSQL's driver does not always say
+    written = db.session.scalar(
         insert(table)
         .values(**key, **fresh)
         .on_conflict_do_update(
@@ -61,11 +62,12 @@ def request(
             set_=fresh,
             where=table.c.finished_at.is_not(None),
         )
+        .returning(table.c.id)
     )
     export_id = db.session.execute(
         select(HistoryExport.id).where(*[table.c[name] == value for name, value in key.items()])
     ).scalar_one()
-    if written:
+    if written is not None:
         audit.record(
             "history.exported",
             actor_id=actor.id,

@@ -172,6 +172,8 @@ def test_who_asks_twice_has_one(app: Flask) -> None:
     assert state(app, first) == (0, 12, False)
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(HistoryExport)) == 1
+        asked = select(func.count()).where(AuditEntry.action == "history.exported")
+        assert db.session.scalar(asked) == 2
 
 
 def test_nothing_is_made_for_a_dealer_whose_link_ended(app: Flask) -> None:
