@@ -24,7 +24,7 @@ install: .venv/installed $(CATALOG).mo ## install what a deployment needs into .
 	@# who runs the portal may not write here
 	$(BIN)/python -m compileall -q .venv/lib app
 
-test: .venv/installed-dev $(CATALOG).mo ## the whole suite, few random examples, in about ten minutes on two cores
+test: .venv/installed-dev $(CATALOG).mo ## the whole suite, few random examples, in about twelve minutes on two cores
 	HYPOTHESIS_PROFILE=few $(PYTEST) -m "not drill"
 
 test-deep: .venv/installed-dev $(CATALOG).mo ## the suite with many random examples, and the fault drills
