@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from ..extensions import db
 from ..models import EcoMembership, Gateway, Installation, PointRun, PointTransaction
-from . import csv_cells
+from . import csv_files
 from .emission import Factor
 from .errors import NotFound
 from .point_sums import DWH_PER_KWH, Sums
@@ -132,11 +132,11 @@ COLUMNS = (
 
 def file(first: date, factor: Factor | None) -> Iterator[str]:
     """Return the report as a CSV file, with its sum at the end."""
-    yield csv_cells.BOM + csv_cells.line(COLUMNS)
+    yield csv_files.BOM + csv_files.line(COLUMNS)
     members = dwh = points = 0
     for one in lines(first):
         members, dwh, points = members + 1, dwh + one.dwh, points + one.points
-        yield csv_cells.line(
+        yield csv_files.line(
             [
                 one.membership_id,
                 one.gateway,
@@ -152,7 +152,7 @@ def file(first: date, factor: Factor | None) -> Iterator[str]:
                 one.points,
             ]
         )
-    yield csv_cells.line(
+    yield csv_files.line(
         [
             *("total", members, "", "", "", "", f"{kwh(dwh):.4f}", "", ""),
             *(factor.kg_per_kwh if factor else "", _kg(dwh, factor), points),

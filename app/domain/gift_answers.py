@@ -15,6 +15,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Account, GiftAnswers, GiftOrder
 from . import audit, gift_fulfilment, normalise, sealing
 from .clearing import delete_some
+from .csv_files import Unreadable, decoded
 from .errors import NotFound, Rejected
 from .paging import Page, paged
 from .writes import count_changed
@@ -28,19 +29,6 @@ KEPT = timedelta(days=1)
 
 # edges name the type without knowing tables
 Answers = GiftAnswers
-
-
-class Unreadable(Rejected):
-    """Refuse a file that holds no answers; says why."""
-
-    field = "file"
-
-    def __init__(self, reason: object) -> None:
-        super().__init__()
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return str(self.reason)
 
 
 class NotApplicable(Rejected):
@@ -79,7 +67,7 @@ def upload(
     Raises:
         Unreadable: It is no file of answers, or too long.
     """
-    text = _text(data)
+    text = decoded(data)
     _parsed(text)
     kept = GiftAnswers(
         account_id=actor.id, file_name=normalise.line(file_name)[:200] or "—", created_at=now
@@ -240,15 +228,6 @@ def _wrong(one: Line, state: str | None, doubled: bool) -> object:
         ),
     )
     return next((words for is_wrong, words in faults if is_wrong), "")
-
-
-def _text(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Unreadable(_("文字コードを読み取れません。UTF-8 または Shift_JIS で保存してください。"))
 
 
 def _parsed(text: str) -> Sequence[Line]:

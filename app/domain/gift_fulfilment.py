@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, GiftExport, GiftOrder
-from . import audit, csv_cells, ledger, mail, sealing
+from . import audit, csv_files, ledger, mail, sealing
 from .errors import NotFound, Rejected
 from .gift_orders import purpose, settling
 from .ledger import GIFTS, LAPSED, MEMBER
@@ -130,11 +130,11 @@ def note_download(actor: Account, export_id: int, *, network_address: str, now: 
 
 
 def _lines(rows: Sequence[GiftOrder]) -> Iterator[str]:
-    yield csv_cells.BOM + csv_cells.line(COLUMNS)
+    yield csv_files.BOM + csv_files.line(COLUMNS)
     for one in rows:
         to = one.account
         sent = one.kind == "card"
-        yield csv_cells.line(
+        yield csv_files.line(
             [
                 one.id,
                 f"{one.ordered_at:%Y-%m-%dT%H:%M:%SZ}",

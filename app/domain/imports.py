@@ -23,6 +23,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, GatewayImport, ImportRow, SealedSheet
 from . import audit, normalise, provisioning, sealed_sheets
 from .clearing import delete_some
+from .csv_files import Unreadable
 from .errors import NotFound, Rejected
 from .paging import PER_PAGE, Page, paged, within
 from .provisioning import NewGateway
@@ -36,19 +37,6 @@ UPLOADS_KEPT = timedelta(days=1)
 
 # edges name the type without knowing tables
 Import = GatewayImport
-
-
-class Unreadable(Rejected):
-    """Refuse a file that holds no rows of gateways at all; says why."""
-
-    field = "file"
-
-    def __init__(self, reason: object) -> None:
-        super().__init__()
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return str(self.reason)
 
 
 class NotStartable(Rejected):

@@ -17,6 +17,7 @@ from ..extensions import lazy_gettext as _
 from ..models import Gateway, Latest, PollState, Sheet
 from ..profiles.endpoints import Endpoint
 from . import audit, device_credentials, sheet_passwords, sheets
+from .csv_files import Unreadable, decoded
 from .errors import Rejected
 
 PUBLIC_ID = regex(r"[0-9A-Z]{12}")
@@ -205,7 +206,11 @@ def _records(data: bytes, bad: list[BadRow]) -> Iterator[tuple[int, dict[str, st
     Raises:
         BadFile: The file is not text, or has no proper headings.
     """
-    rows = csv.reader(StringIO(_text(data), newline=""), strict=True)
+    try:
+        text = decoded(data)
+    except Unreadable as refusal:
+        raise BadFile([BadRow(1, refusal.reason)]) from refusal
+    rows = csv.reader(StringIO(text, newline=""), strict=True)
     headings: list[str] = []
     line = 1
     try:
@@ -230,16 +235,6 @@ def _records(data: bytes, bad: list[BadRow]) -> Iterator[tuple[int, dict[str, st
     except csv.Error as error:
         reason = _("CSVとして読み取れません（%(error)s）。", error=error)
         bad.append(BadRow(line, reason))
-
-
-def _text(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    reason = _("文字コードを読み取れません。UTF-8 または Shift_JIS で保存してください。")
-    raise BadFile([BadRow(1, reason)])
 
 
 def _headings(cells: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from ..extensions import db
 from ..models import Account, EcoMembership, Installation, PointTransaction
-from . import csv_cells, point_runs, point_sums, self_use
+from . import csv_files, point_runs, point_sums, self_use
 from .energy import day_of
 from .errors import NotFound
 from .paging import Page, paged
@@ -157,7 +157,7 @@ def lines(actor: Account) -> Iterator[str]:
     rows = db.session.scalars(
         _mine(actor).order_by(PointTransaction.id).execution_options(yield_per=AT_ONCE)
     )
-    yield csv_cells.BOM + csv_cells.line(COLUMNS)
+    yield csv_files.BOM + csv_files.line(COLUMNS)
     for one in rows:
         values: list[object] = [one.id, f"{one.at:%Y-%m-%dT%H:%M:%SZ}", one.kind, change_of(one)]
         if one.membership:
@@ -172,7 +172,7 @@ def lines(actor: Account) -> Iterator[str]:
                 f"{sums.coverage:.1f}",
                 sums.missing_half_hours,
             ]
-        yield csv_cells.line(values)
+        yield csv_files.line(values)
 
 
 def _mine(actor: Account) -> Select[PointTransaction]:

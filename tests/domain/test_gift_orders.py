@@ -9,8 +9,9 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.domain import closing, gift_answers, gift_fulfilment, gift_orders, gifts, ledger
+from app.domain.csv_files import Unreadable
 from app.domain.errors import NotFound
-from app.domain.gift_answers import NotApplicable, Unreadable
+from app.domain.gift_answers import NotApplicable
 from app.domain.gift_fulfilment import AlreadySettled, NothingToExport
 from app.domain.gift_orders import NotOffered
 from app.domain.gifts import OURS, Catalogue, GiftsWrong

@@ -1,22 +1,18 @@
 """The dealer's list as a file for a spreadsheet."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from io import StringIO
 
 import structlog
 from flask import Response, stream_with_context
 from flask_login import current_user
 
+from ...domain import csv_files
 from ...domain.systems import System
 from ...extensions import gettext as _
 from ..context import show_time
 
 log = structlog.get_logger()
-
-# what spreadsheets begin a formula with, in full width too
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def answer_csv(systems: Iterable[System], now: datetime, *, count: int) -> Response:
@@ -28,9 +24,8 @@ def answer_csv(systems: Iterable[System], now: datetime, *, count: int) -> Respo
 
 
 def _lines(systems: Iterable[System]) -> Iterator[str]:
-    # spreadsheets take it for UTF-8 by this
-    yield "\ufeff"
-    yield _line(
+    yield csv_files.BOM
+    yield csv_files.line(
         [
             _("状態"),
             _("ゲートウェイID"),
@@ -56,7 +51,7 @@ def _lines(systems: Iterable[System]) -> Iterator[str]:
     scopes = {"set": _("見る・設定する"), "watch": _("見るだけ")}
     for one in systems:
         zone = one.live.zone
-        yield _line(
+        yield csv_files.line(
             [
                 states[one.live.overall],
                 one.live.public_id,
@@ -73,14 +68,3 @@ def _lines(systems: Iterable[System]) -> Iterator[str]:
                 show_time(one.live.taken_at, zone) if one.live.taken_at else "",
             ]
         )
-
-
-def _line(values: list[str]) -> str:
-    line = StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(map(guarded, values))
-    return line.getvalue()
-
-
-def guarded(value: str) -> str:
-    """Return a value that no spreadsheet takes for a formula."""
-    return f"'{value}" if value.lstrip(" ").startswith(FORMULA) else value

@@ -1,9 +1,7 @@
 """監査ログ: who changed what, searched, read, and written out as CSV."""
 
-import csv
 import json
 from collections.abc import Iterator
-from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +9,7 @@ from flask import Response, render_template, request, stream_with_context, url_f
 from flask.typing import ResponseReturnValue
 
 from ... import clock
-from ...domain import audit_log, normalise
+from ...domain import audit_log, csv_files, normalise
 from ...domain.audit_log import Asked
 from ...extensions import db
 from ...extensions import lazy_gettext as _
@@ -20,8 +18,6 @@ from ..moments import day_range
 from . import bp
 from .audit_words import ACTIONS, SUBJECTS
 
-# what a spreadsheet would take for a formula
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 HEADINGS = (
     _("日時"),
     _("操作"),
@@ -68,33 +64,25 @@ def audit_csv() -> Response:
 def csv_of(asked: Asked) -> Iterator[str]:
     """Yield the file: UTF-8 with a BOM, CRLF, times in the site's zone; ids, never addresses."""
     zone = ZoneInfo(settings().site_zone)
-    yield "\ufeff" + as_lines([HEADINGS])
+    yield csv_files.BOM + csv_files.line(HEADINGS)
     for entries in audit_log.write_out(asked):
-        yield as_lines(
-            [
-                f"{entry.at.astimezone(zone):%Y/%m/%d %H:%M:%S}",
-                entry.action,
-                ACTIONS.get(entry.action, ""),
-                entry.actor_id or "",
-                entry.subject,
-                entry.subject_id or "",
-                entry.network_address,
-                as_json(entry.detail),
-            ]
+        yield "".join(
+            csv_files.line(
+                [
+                    f"{entry.at.astimezone(zone):%Y/%m/%d %H:%M:%S}",
+                    entry.action,
+                    ACTIONS.get(entry.action, ""),
+                    entry.actor_id or "",
+                    entry.subject,
+                    entry.subject_id or "",
+                    entry.network_address,
+                    as_json(entry.detail),
+                ]
+            )
             for entry in entries
         )
         # a slow reader must not hold a transaction open
         db.session.rollback()
-
-
-def as_lines(rows: Any) -> str:
-    """Return rows as CSV in which no cell is a formula."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    for row in rows:
-        cells = [str(cell) for cell in row]
-        writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
-    return text.getvalue()
 
 
 def found() -> dict[str, Any]:
