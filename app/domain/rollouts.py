@@ -17,15 +17,13 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import (
     Account,
-    Gateway,
     Installation,
     MaintenanceLink,
     Rollout,
     RolloutPart,
     SettingOrder,
 )
-from ..profiles import settable
-from . import audit, dealers, setting_checks, setting_orders
+from . import audit, dealers, setting_orders
 from .errors import NotFound, Rejected
 from .paging import Page, paged
 from .writes import count_changed
@@ -33,10 +31,7 @@ from .writes import count_changed
 # how many systems the first steps have; the third has all others
 STEPS = (5, 50)
 LAST_STEP = len(STEPS) + 1
-MOST = 5000
-# of a dealer, going on at once
-MOST_RUNNING = 5
-# why a system is left out
+# why a system is left out: models/rollouts.py keeps it as its detail
 NO_RIGHT = "no_right"
 CANNOT_BE_SET = "cannot_be_set"
 
@@ -45,141 +40,10 @@ Plan = Rollout
 Part = RolloutPart
 
 
-class NothingChosen(Rejected):
-    """Refuse a roll-out of no setting."""
-
-    field = "mode"
-    message = _("変更する設定を、1つ以上選んでください。")
-
-
-class NobodyLeft(Rejected):
-    """Refuse a roll-out that would change nothing."""
-
-    field = "chosen"
-    message = _(
-        "変更できるシステムが選ばれていません。設定の変更まで任されたシステムをお選びください。"
-    )
-
-
-class TooMany(Rejected):
-    """Refuse a roll-out of more systems than one is made for."""
-
-    field = "chosen"
-    message = _("一度に選べるのは5,000件までです。検索の言葉でしぼり込んでください。")
-
-
-class TooManyRunning(Rejected):
-    """Refuse another one while many go on: each writes to homes, and all share the workers."""
-
-    message = _("一斉変更が5件、まだ続いています。どれかが終わってから、始めてください。")
-
-
 class NotNow(Rejected):
     """Refuse what somebody else, or the job, overtook."""
 
     message = _("ほかの操作が先に行われました。いまの状態を確かめてください。")
-
-
-# ---- beginning ------------------------------------------------------------------------------
-
-
-def judge(actor: Account, ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """Tell of each installation that the actor's dealer looks after why it is left out; "" is in.
-
-    What the dealer does not look after does not exist.
-
-    Raises:
-        NotFound: The actor is no person of a dealer that is there.
-        TooMany: More than one roll-out is made for.
-    """
-    dealer = dealers.of(actor)
-    if dealer.closed_at:
-        raise NotFound
-    if len(ids) > MOST:
-        raise TooMany
-    found: dict[int, str] = {}
-    for start in range(0, len(ids), 500):
-        rows = db.session.execute(
-            select(Installation.id, Gateway.profile, MaintenanceLink.scope)
-            .select_from(MaintenanceLink)
-            .join(MaintenanceLink.installation)
-            .join(Installation.gateway)
-            .where(
-                MaintenanceLink.dealer_id == dealer.id,
-                MaintenanceLink.is_open(now),
-                Installation.closed_at.is_(None),
-                Installation.id.in_(ids[start : start + 500]),
-            )
-        )
-        for row in rows:
-            cannot = CANNOT_BE_SET if settable(row.profile) is None else ""
-            found[row.id] = NO_RIGHT if row.scope != "set" else cannot
-    return {id_: found[id_] for id_ in ids if id_ in found}
-
-
-def start(
-    actor: Account,
-    ids: Sequence[int],
-    wanted: Mapping[str, Any],
-    *,
-    reason: str,
-    network_address: str,
-    now: datetime,
-) -> Rollout:
-    """Begin to change settings at these installations, in this order.
-
-    Raises:
-        NotFound: The actor is no person of a dealer that is there.
-        NothingChosen: No setting was chosen.
-        ReasonNeeded: Households read why.
-        NobodyLeft: The dealer may set none of them.
-        TooMany: They are more than one roll-out is made for.
-        TooManyRunning: Several of the dealer go on.
-    """
-    if not wanted:
-        raise NothingChosen
-    if not reason:
-        raise setting_checks.ReasonNeeded
-    judged = judge(actor, ids, now)
-    if not any(why == "" for why in judged.values()):
-        raise NobodyLeft
-    dealer_id = dealers.of(actor).id
-    running = select(func.count()).where(
-        Rollout.dealer_id == dealer_id, Rollout.next_at.is_not(None)
-    )
-    if (db.session.scalar(running) or 0) >= MOST_RUNNING:
-        raise TooManyRunning
-    rollout = Rollout(
-        dealer_id=dealer_id,
-        actor_id=actor.id,
-        wanted=dict(wanted),
-        reason=reason[: setting_orders.LONGEST_REASON],
-        asked_at=now,
-        next_at=now,
-    )
-    db.session.add(rollout)
-    db.session.flush()
-    place = 0
-    for id_, why in judged.items():
-        part = RolloutPart(rollout_id=rollout.id, installation_id=id_, step=1, since=now)
-        if why:
-            part.state, part.detail = "dropped", why
-        else:
-            place += 1
-            part.step = step_of(place)
-        db.session.add(part)
-    _record("rollout.started", rollout, actor, network_address, now, systems=place)
-    return rollout
-
-
-def step_of(place: int) -> int:
-    """Return the step to which the system of this place belongs, counted from 1."""
-    done = 0
-    for step, size in enumerate(STEPS, start=1):
-        done += size
-        if place <= done:
-            return step
-    return LAST_STEP
 
 
 # ---- looking --------------------------------------------------------------------------------
@@ -289,7 +153,7 @@ def go_on(
         to = {"state": "done", "next_at": None, "ended_at": now}
     if not moved(rollout.id, ("held",), step=step, to={**to, "watched_until": None}):
         raise NotNow
-    _record("rollout.continued", rollout, actor, network_address, now, step=step)
+    record("rollout.continued", rollout, actor, network_address, now, step=step)
     return rollout
 
 
@@ -304,7 +168,7 @@ def stop(actor: Account, rollout_id: int, *, network_address: str, now: datetime
     if not moved(rollout.id, ("running", "held"), to={"state": "stopped", "next_at": now}):
         raise NotNow
     _stop_parts(rollout, now)
-    _record("rollout.stopped", rollout, actor, network_address, now)
+    record("rollout.stopped", rollout, actor, network_address, now)
     return rollout
 
 
@@ -322,7 +186,7 @@ def roll_back(actor: Account, rollout_id: int, *, network_address: str, now: dat
     _stop_parts(rollout, now)
     changed = select(SettingOrder.id).where(SettingOrder.state.in_(("confirmed", "partly")))
     _set_parts(rollout.id, ("confirmed", "failed"), "to_undo", now, order_in=changed)
-    _record("rollout.rolled_back", rollout, actor, network_address, now)
+    record("rollout.rolled_back", rollout, actor, network_address, now)
     return rollout
 
 
@@ -396,7 +260,7 @@ def count(rollout_id: int, states: Sequence[str], *, step: int | None = None) ->
     )
 
 
-def _record(
+def record(
     action: str,
     rollout: Rollout,
     actor: Account,
@@ -404,6 +268,7 @@ def _record(
     now: datetime,
     **more: Any,
 ) -> None:
+    """Write into the audit log what became of a roll-out."""
     audit.record(
         action,
         actor_id=actor.id,

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from app import clock
-from app.domain import rollouts
+from app.domain import rollout_starts
 from app.extensions import db
 from app.models import Account, Installation, MaintenanceLink, Rollout, RolloutPart
 from app.transaction import transaction
@@ -160,13 +160,13 @@ def test_the_address_says_no_more_than_what_is_searched_for(hanako: FlaskClient,
 
 
 def test_no_more_than_some_go_on_at_once(app: Flask, hanako: FlaskClient) -> None:
-    for _time in range(rollouts.MOST_RUNNING):
+    for _time in range(rollout_starts.MOST_RUNNING):
         begins = begin(hanako)
         assert begins.status_code == 303
     refused = begin(hanako)
     assert refused.status_code == 422
     assert "まだ続いています" in refused.text
-    assert len(begun(app)) == rollouts.MOST_RUNNING
+    assert len(begun(app)) == rollout_starts.MOST_RUNNING
 
 
 def test_stopping_and_taking_back_are_one_press_each(app: Flask, hanako: FlaskClient) -> None:
@@ -261,5 +261,5 @@ def test_a_page_of_many_systems_takes_as_many_queries_as_one_of_few(
 def test_no_more_than_a_roll_out_is_made_for_is_judged(app: Flask, ids: list[int]) -> None:
     with app.app_context():
         hanako = db.session.scalars(select(Account).filter_by(email="hanako@example.org")).one()
-        with pytest.raises(rollouts.TooMany):
-            rollouts.judge(hanako, [1] * (rollouts.MOST + 1), clock.now())
+        with pytest.raises(rollout_starts.TooMany):
+            rollout_starts.judge(hanako, [1] * (rollout_starts.MOST + 1), clock.now())

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from app import clock
-from app.domain import rollout_parts, rollouts
+from app.domain import rollout_parts, rollout_starts, rollouts
 from app.drivers.modbus import Target
 from app.drivers.settings import write_settings
 from app.extensions import db
@@ -71,7 +71,7 @@ class Fleet:
 
     def begin(self, percent: int = 40) -> None:
         with self.app.app_context(), transaction():
-            rollout = rollouts.start(
+            rollout = rollout_starts.start(
                 self.dealer(),
                 self.ids,
                 {"reserve_pct": percent},

@@ -11,7 +11,7 @@ from flask_login import current_user, login_required
 from wtforms import RadioField, SelectField, SelectMultipleField
 
 from ... import clock
-from ...domain import rollouts, systems
+from ...domain import rollout_starts, rollouts, systems
 from ...domain.errors import Rejected
 from ...domain.setting_offers import Mode
 from ...domain.setting_orders import LONGEST_REASON
@@ -98,15 +98,15 @@ def new() -> ResponseReturnValue:
     now = clock.now()
     try:
         if not form.wanted():
-            raise rollouts.NothingChosen
-        judged = rollouts.judge(current_user, ids, now)
+            raise rollout_starts.NothingChosen
+        judged = rollout_starts.judge(current_user, ids, now)
         if not any(why == "" for why in judged.values()):
-            raise rollouts.NobodyLeft
+            raise rollout_starts.NobodyLeft
         if request.form.get("sure") != _seen(judged):
             # not seen yet, or others than were seen
             return confirmation(form, judged)
         with transaction():
-            begun = rollouts.start(
+            begun = rollout_starts.start(
                 current_user,
                 ids,
                 form.wanted(),
@@ -147,7 +147,7 @@ def page(form: RolloutForm, found: systems.Found, status: int = 200) -> Response
         filters=filters(),
         states=STATES,
         percents=PERCENTS,
-        most=rollouts.MOST,
+        most=rollout_starts.MOST,
     )
     return text, status
 
