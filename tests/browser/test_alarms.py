@@ -4,57 +4,20 @@ import re
 import time
 
 from playwright.sync_api import expect
-from sqlalchemy import select
 
-from app import clock
-from app.extensions import db
-from app.models import Gateway
-from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.conftest import Demo, OpenVisitor
+from tests.browser.homes import settle
+from tests.browser.portals import press_link, sign_in
 from tests.browser.staff import pass_second_step, sign_in_staff
 from tests.browser.test_journey import press
-from tests.factories import (
-    PASSWORD,
-    TOTP_SECRET,
-    CustomerFactory,
-    DealerFactory,
-    DealerPersonFactory,
-    InstallationFactory,
-    LinkFactory,
-)
-
-
-def sign_in(visitor: Visitor, email: str) -> None:
-    visitor.open("/sign-in")
-    visitor.page.locator('[name="email"]').fill(email)
-    visitor.page.locator('[name="password"]').fill(PASSWORD)
-    press(visitor, "ログイン")
-
-
-def settle(demo: Demo, size: str) -> str:
-    """Give a simulated home an owner and a dealer; return the gateway's ID."""
-    # whose bits of alarms are those that the simulator's commands name
-    id_ = demo.take_sample("7xx")["id"]
-    with demo.inside():
-        gateway = db.session.scalars(select(Gateway).filter_by(public_id=id_)).one()
-        home = InstallationFactory(
-            account=CustomerFactory(email=f"fault-{size}@example.org"),
-            gateway=gateway,
-            site_name=f"異常の家 {size}",
-            claimed_sheet_id=None,
-            opened_at=clock.now(),
-        )
-        dealer = DealerFactory(
-            dealer_no={"phone": 7101, "pc": 7102}[size], email=f"{size}@fault.example.org"
-        )
-        DealerPersonFactory(email=f"fault-dealer-{size}@example.org", dealer=dealer)
-        LinkFactory(installation=home, dealer=dealer)
-    return id_
+from tests.factories import TOTP_SECRET
 
 
 def test_a_fault_is_told_on_the_screen_by_mail_and_in_the_dealers_inbox(
     visit: OpenVisitor, demo: Demo, size: str
 ) -> None:
-    id_ = settle(demo, size)
+    # of those whose alarm bits the simulator's commands name
+    [id_] = settle(demo, "fault", size, "異常の家", dealer_no=7101, dialects=["7xx"])
     household = visit()
     page = household.page
     sign_in(household, f"fault-{size}@example.org")
@@ -111,8 +74,3 @@ def test_a_fault_is_told_on_the_screen_by_mail_and_in_the_dealers_inbox(
         household.open(f"/monitor/{id_}")
         household.page.wait_for_timeout(1_000)
     expect(page.get_by_role("link", name=re.compile("温度が高すぎます"))).to_be_visible()
-
-
-def press_link(visitor: Visitor, name: str) -> None:
-    """Follow a link."""
-    visitor.page.get_by_role("link", name=name).first.click()

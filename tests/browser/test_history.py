@@ -1,7 +1,6 @@
 """A household looks back: day, month, year, and the files to keep, on a phone and on a PC."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,23 +10,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from app import clock, create_app
+from app import clock
 from app.jobs.history import make_due
-from app.transaction import transaction
-from tests.browser.conftest import OpenVisitor, Visitor
+from tests.browser.conftest import OpenVisitor
+from tests.browser.portals import Portal, portal_with, sign_in
 from tests.browser.test_journey import press
-from tests.browser.test_service import Portal
-from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
-    PASSWORD,
     CustomerFactory,
     GatewayFactory,
     InstallationFactory,
     TermsVersionFactory,
 )
 from tests.histories import write_history
-from tests.templates.style_page import served
 
 ID = "HDM100000001"
 EMAIL = "taro@example.org"
@@ -36,10 +31,8 @@ EMAIL = "taro@example.org"
 @pytest.fixture
 def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
     """Serve a portal whose household has history up to yesterday; no worker runs."""
-    database = tmp_path / "portal.db"
-    shutil.copy(databases.sqlite_template, database)
-    app = create_app(test_settings(f"sqlite:///{database}", tmp_path))
-    with app.app_context(), transaction():
+
+    def write() -> None:
         TermsVersionFactory()
         begins = clock.now() - timedelta(days=70)
         today = clock.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
@@ -49,24 +42,15 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
             opened_at=begins,
         )
         write_history(home, begins.date(), today - timedelta(days=1))
-    with served(app) as url:
-        yield Portal(app, url.replace("127.0.0.1", "localhost"), tmp_path)
 
-
-def seat(visitor: Visitor, portal: Portal) -> Visitor:
-    """Sign the household in."""
-    visitor.demo = portal  # type: ignore[assignment]
-    visitor.open("/monitor/sign-in")
-    visitor.page.locator('[name="email"]').fill(EMAIL)
-    visitor.page.locator('[name="password"]').fill(PASSWORD)
-    press(visitor, "ログイン")
-    return visitor
+    with portal_with(databases, tmp_path, write) as made:
+        yield made
 
 
 def test_a_household_looks_back_and_takes_its_figures_home(
     visit: OpenVisitor, portal: Portal, tmp_path: Path
 ) -> None:
-    visitor = seat(visit(), portal)
+    visitor = sign_in(visit(), EMAIL, portal, face="/monitor/sign-in")
     page = visitor.page
     chart = page.locator("[data-chart]")
     page.get_by_role("link", name="履歴を見る").click()
@@ -125,7 +109,7 @@ def test_a_household_looks_back_and_takes_its_figures_home(
 
 
 def test_history_is_read_without_javascript(visit: OpenVisitor, portal: Portal) -> None:
-    visitor = seat(visit(javascript=False), portal)
+    visitor = sign_in(visit(javascript=False), EMAIL, portal, face="/monitor/sign-in")
     page = visitor.page
     page.get_by_role("link", name="履歴を見る").click()
     page.get_by_role("link", name="前の日").click()

@@ -1,7 +1,6 @@
 """A household has tomorrow planned and rehearses a power cut, on a phone and on a PC."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,26 +9,22 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from app import clock, create_app
+from app import clock
 from app.domain.energy import day_of
 from app.extensions import db
 from app.jobs.planning import plan_shard
 from app.models import Latest, PlanChoice
-from app.transaction import transaction
-from tests.browser.conftest import OpenVisitor, Visitor
+from tests.browser.conftest import OpenVisitor
+from tests.browser.portals import Portal, portal_with, sign_in
 from tests.browser.test_journey import press
-from tests.browser.test_service import Portal
-from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
-    PASSWORD,
     CustomerFactory,
     GatewayFactory,
     InstallationFactory,
     TermsVersionFactory,
 )
 from tests.histories import write_history
-from tests.templates.style_page import served
 
 ID = "HDM100000001"
 EMAIL = "taro@example.org"
@@ -38,10 +33,8 @@ EMAIL = "taro@example.org"
 @pytest.fixture
 def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
     """Serve a portal whose household has some weeks of history; no worker runs."""
-    database = tmp_path / "portal.db"
-    shutil.copy(databases.sqlite_template, database)
-    app = create_app(test_settings(f"sqlite:///{database}", tmp_path))
-    with app.app_context(), transaction():
+
+    def write() -> None:
         TermsVersionFactory()
         now = clock.now()
         today, _begins = day_of(now, "Asia/Tokyo")
@@ -52,22 +45,13 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
         )
         write_history(home, today - timedelta(days=40), today, until=now.timestamp())
         db.session.add(Latest(gateway_id=home.gateway_id, taken_at=now, soc_pct=55.0))
-    with served(app) as url:
-        yield Portal(app, url.replace("127.0.0.1", "localhost"), tmp_path)
 
-
-def seat(visitor: Visitor, portal: Portal) -> Visitor:
-    """Sign the household in."""
-    visitor.demo = portal  # type: ignore[assignment]
-    visitor.open("/monitor/sign-in")
-    visitor.page.locator('[name="email"]').fill(EMAIL)
-    visitor.page.locator('[name="password"]').fill(PASSWORD)
-    press(visitor, "ログイン")
-    return visitor
+    with portal_with(databases, tmp_path, write) as made:
+        yield made
 
 
 def test_a_household_has_tomorrow_planned(visit: OpenVisitor, portal: Portal) -> None:
-    visitor = seat(visit(), portal)
+    visitor = sign_in(visit(), EMAIL, portal, face="/monitor/sign-in")
     page = visitor.page
     page.get_by_role("link", name="明日の計画").click()
     expect(page.get_by_text("計画は立てていません")).to_be_visible()
@@ -93,7 +77,7 @@ def test_a_household_has_tomorrow_planned(visit: OpenVisitor, portal: Portal) ->
 
 
 def test_a_household_rehearses_a_power_cut(visit: OpenVisitor, portal: Portal) -> None:
-    visitor = seat(visit(), portal)
+    visitor = sign_in(visit(), EMAIL, portal, face="/monitor/sign-in")
     page = visitor.page
     page.get_by_role("link", name="停電リハーサル").click()
     expect(page.get_by_text("約11時間30分")).to_be_visible()
@@ -107,7 +91,7 @@ def test_a_household_rehearses_a_power_cut(visit: OpenVisitor, portal: Portal) -
 
 
 def test_it_is_rehearsed_without_javascript(visit: OpenVisitor, portal: Portal) -> None:
-    visitor = seat(visit(javascript=False), portal)
+    visitor = sign_in(visit(javascript=False), EMAIL, portal, face="/monitor/sign-in")
     page = visitor.page
     visitor.open(f"/monitor/{ID}/rehearsal")
     page.get_by_label(re.compile("昼間の太陽")).check()

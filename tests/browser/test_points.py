@@ -1,7 +1,6 @@
 """A member reads how points came about and exchanges them; the operator hands the gift out."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,17 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from app import clock, create_app
+from app import clock
 from app.domain import point_credits, point_runs
-from app.transaction import transaction
-from tests.browser.conftest import OpenVisitor, Visitor
+from tests.browser.conftest import OpenVisitor
+from tests.browser.portals import Portal, portal_with, sign_in
 from tests.browser.staff import pass_second_step
 from tests.browser.test_journey import press
-from tests.browser.test_service import Portal
-from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
-    PASSWORD,
     TOTP_SECRET,
     CustomerFactory,
     GatewayFactory,
@@ -29,7 +25,6 @@ from tests.factories import (
 )
 from tests.histories import write_history
 from tests.members import DECEMBER, PROGRAMME, give, join
-from tests.templates.style_page import served
 
 ID = "HDM100000001"
 EMAIL = "taro@example.org"
@@ -38,10 +33,8 @@ EMAIL = "taro@example.org"
 @pytest.fixture
 def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
     """Serve a portal with a member whose summer was credited, but for some days of August."""
-    database = tmp_path / "portal.db"
-    shutil.copy(databases.sqlite_template, database)
-    app = create_app(test_settings(f"sqlite:///{database}", tmp_path))
-    with app.app_context(), transaction():
+
+    def write() -> None:
         TermsVersionFactory()
         OperatorFactory(email="operator@example.org")
         home = InstallationFactory(
@@ -51,26 +44,20 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
         write_history(home, date(2026, 6, 1), date(2026, 8, 9))
         write_history(home, date(2026, 8, 13), (clock.now() - timedelta(days=1)).date())
         give(home.account_id, 1500)
-    with app.app_context(), transaction():
+
+    def open_run() -> None:
         point_runs.open_due(PROGRAMME, DECEMBER, zone="Asia/Tokyo")
-    with app.app_context(), transaction():
+
+    def credit() -> None:
         for shard in point_runs.claim(DECEMBER, limit=9):
             point_credits.credit(shard, PROGRAMME, DECEMBER)
-    with served(app) as url:
-        yield Portal(app, url.replace("127.0.0.1", "localhost"), tmp_path)
 
-
-def seat(visitor: Visitor, portal: Portal, email: str) -> Visitor:
-    visitor.demo = portal  # type: ignore[assignment]
-    visitor.open("/sign-in")
-    visitor.page.locator('[name="email"]').fill(email)
-    visitor.page.locator('[name="password"]').fill(PASSWORD)
-    press(visitor, "ログイン")
-    return visitor
+    with portal_with(databases, tmp_path, write, open_run, credit) as made:
+        yield made
 
 
 def test_points_are_understood_exchanged_and_handed_out(visit: OpenVisitor, portal: Portal) -> None:
-    member = seat(visit(), portal, EMAIL)
+    member = sign_in(visit(), EMAIL, portal)
     page = member.page
     page.locator(".menu-card", has_text="ポイントの明細と交換").click()
     expect(page.locator("canvas")).to_be_visible()
@@ -98,7 +85,7 @@ def test_points_are_understood_exchanged_and_handed_out(visit: OpenVisitor, port
     expect(page.get_by_text("受付済み")).to_be_visible()
     order = page.url
 
-    operator = seat(visit(), portal, "operator@example.org")
+    operator = sign_in(visit(), "operator@example.org", portal)
     pass_second_step(operator, TOTP_SECRET)
     theirs = operator.page
     theirs.locator(".menu-card", has_text="ポイントの交換").click()

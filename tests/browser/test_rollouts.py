@@ -3,55 +3,22 @@
 import re
 
 from playwright.sync_api import expect
-from sqlalchemy import select
 
-from app import clock
-from app.extensions import db
-from app.models import Gateway
-from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.conftest import Demo, OpenVisitor
+from tests.browser.homes import settle
+from tests.browser.portals import sign_in
 from tests.browser.staff import pass_second_step
 from tests.browser.test_journey import press
-from tests.factories import (
-    PASSWORD,
-    TOTP_SECRET,
-    CustomerFactory,
-    DealerFactory,
-    DealerPersonFactory,
-    InstallationFactory,
-    LinkFactory,
-)
-
-
-def settle(demo: Demo, size: str) -> list[str]:
-    """Give a dealer two homes to look after."""
-    ids = [demo.take_sample()["id"] for _home in range(2)]
-    with demo.inside():
-        dealer = DealerFactory(
-            dealer_no={"phone": 7301, "pc": 7302}[size], email=f"{size}@rollout.example.org"
-        )
-        DealerPersonFactory(email=f"rollout-dealer-{size}@example.org", dealer=dealer)
-        for number, id_ in enumerate(ids, start=1):
-            home = InstallationFactory(
-                account=CustomerFactory(email=f"rollout-{number}-{size}@example.org"),
-                gateway=db.session.scalars(select(Gateway).filter_by(public_id=id_)).one(),
-                site_name=f"一斉の家{number}",
-                claimed_sheet_id=None,
-                opened_at=clock.now(),
-            )
-            LinkFactory(installation=home, dealer=dealer)
-    return ids
+from tests.factories import TOTP_SECRET
 
 
 def test_a_dealer_changes_many_systems_in_steps_and_takes_it_back(
     visit: OpenVisitor, demo: Demo, size: str
 ) -> None:
-    settle(demo, size)
+    settle(demo, "rollout", size, "一斉の家", dealer_no=7301, dialects=["7xx", "10x"])
     dealer = visit()
     page = dealer.page
-    dealer.open("/sign-in")
-    page.locator('[name="email"]').fill(f"rollout-dealer-{size}@example.org")
-    page.locator('[name="password"]').fill(PASSWORD)
-    press(dealer, "ログイン")
+    sign_in(dealer, f"rollout-dealer-{size}@example.org")
     pass_second_step(dealer, TOTP_SECRET)
     page.locator(".menu-card", has_text="一斉変更").click()
     expect(page.get_by_text("一斉変更は、まだありません。")).to_be_visible()
@@ -74,21 +41,14 @@ def test_a_dealer_changes_many_systems_in_steps_and_takes_it_back(
     expect(page.get_by_text("第1段階の変更が終わりました。")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("2 / 2 件")).to_be_visible()
     dealer.check_page()
-    demo.wait_for_mail(f"rollout-1-{size}@example.org", "設定", within_s=40)
+    demo.wait_for_mail(f"rollout-{size}@example.org", "設定", within_s=40)
     press(dealer, "止めて、すべて元に戻す")
     expect(page.locator(".rollout__state", has_text="元に戻しました")).to_be_visible(timeout=60_000)
     dealer.check_page()
     household = visit()
-    sign_in(household, f"rollout-1-{size}@example.org")
+    sign_in(household, f"rollout-{size}@example.org")
     household.open("/monitor")
     household.page.get_by_role("link", name="設定").first.click()
     household.page.get_by_role("link", name="変更の記録").first.click()
     expect(household.page.get_by_text("台風の季節に備えて").first).to_be_visible()
     household.check_page()
-
-
-def sign_in(visitor: Visitor, email: str) -> None:
-    visitor.open("/sign-in")
-    visitor.page.locator('[name="email"]').fill(email)
-    visitor.page.locator('[name="password"]').fill(PASSWORD)
-    press(visitor, "ログイン")

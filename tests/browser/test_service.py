@@ -1,66 +1,45 @@
 """Operators run the service: terms, campaign, mail log, on a phone and on a PC."""
 
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from playwright.sync_api import expect
 
-from app import create_app
-from app.transaction import transaction
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.portals import Portal, portal_with, sign_in
 from tests.browser.staff import sign_in_staff
 from tests.browser.test_journey import press
-from tests.conftest import test_settings
 from tests.databases import Databases
 from tests.factories import (
-    PASSWORD,
     CustomerFactory,
     DealerPersonFactory,
     OperatorFactory,
     TermsVersionFactory,
 )
 from tests.signing_in import code
-from tests.templates.style_page import served
 
 OPERATOR, DEALER = "operator@service.example.org", "dealer@service.example.org"
-
-
-@dataclass
-class Portal:
-    """A portal without workers, and where it answers."""
-
-    app: Flask
-    url: str
-    data_dir: Path
 
 
 @pytest.fixture
 def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
     """Serve a portal of the journey's own: its terms and campaign are nobody else's."""
-    database = tmp_path / "portal.db"
-    shutil.copy(databases.sqlite_template, database)
-    app = create_app(test_settings(f"sqlite:///{database}", tmp_path))
-    with app.app_context(), transaction():
+
+    def write() -> None:
         for kind in ("service", "dealer"):
             TermsVersionFactory(kind=kind)
         OperatorFactory(email=OPERATOR)
         DealerPersonFactory(email=DEALER)
-    with served(app) as url:
-        yield Portal(app, url.replace("127.0.0.1", "localhost"), tmp_path)
+
+    with portal_with(databases, tmp_path, write) as made:
+        yield made
 
 
 def seat(visitor: Visitor, portal: Portal, email: str) -> Visitor:
     """Sign one of the portal's staff in."""
-    visitor.demo = portal  # type: ignore[assignment]
-    visitor.open("/sign-in")
-    visitor.page.locator('[name="email"]').fill(email)
-    visitor.page.locator('[name="password"]').fill(PASSWORD)
-    press(visitor, "ログイン")
+    sign_in(visitor, email, portal)
     visitor.page.locator('[name="code"]').fill(code())
     press(visitor, "ログイン")
     expect(visitor.page.get_by_role("heading", name="メインメニュー")).to_be_visible()

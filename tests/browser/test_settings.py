@@ -3,46 +3,16 @@
 import re
 
 from playwright.sync_api import expect
-from sqlalchemy import select
 
-from app import clock
-from app.extensions import db
-from app.models import Gateway
 from tests.browser.conftest import Demo, OpenVisitor, Visitor
+from tests.browser.homes import settle
+from tests.browser.portals import press_link, sign_in
 from tests.browser.staff import pass_second_step
-from tests.browser.test_alarms import press_link, sign_in
 from tests.browser.test_journey import press
-from tests.factories import (
-    TOTP_SECRET,
-    CustomerFactory,
-    DealerFactory,
-    DealerPersonFactory,
-    InstallationFactory,
-    LinkFactory,
-)
+from tests.factories import TOTP_SECRET
 
 # what reading or writing may take, with the machine busy
 DONE_MS = 40_000
-
-
-def settle(demo: Demo, size: str) -> str:
-    """Give a simulated home an owner and a dealer; return the gateway's ID."""
-    id_ = demo.take_sample("huawei-sun2000")["id"]
-    with demo.inside():
-        gateway = db.session.scalars(select(Gateway).filter_by(public_id=id_)).one()
-        home = InstallationFactory(
-            account=CustomerFactory(email=f"set-{size}@example.org"),
-            gateway=gateway,
-            site_name=f"設定の家 {size}",
-            claimed_sheet_id=None,
-            opened_at=clock.now(),
-        )
-        dealer = DealerFactory(
-            dealer_no={"phone": 7201, "pc": 7202}[size], email=f"{size}@set.example.org"
-        )
-        DealerPersonFactory(email=f"set-dealer-{size}@example.org", dealer=dealer)
-        LinkFactory(installation=home, dealer=dealer)
-    return id_
 
 
 def open_settings(visitor: Visitor, id_: str) -> None:
@@ -70,7 +40,7 @@ def set_and_wait(visitor: Visitor) -> None:
 def test_a_household_changes_the_reserve_and_undoes_it_and_its_dealer_changes_the_mode(
     visit: OpenVisitor, demo: Demo, size: str
 ) -> None:
-    id_ = settle(demo, size)
+    [id_] = settle(demo, "set", size, "設定の家", dealer_no=7201, dialects=["huawei-sun2000"])
     household = visit()
     page = household.page
     sign_in(household, f"set-{size}@example.org")
