@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, select, update
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Alarm, AlarmCare, AlarmComment, Incident, Installation
-from . import alarm_lists, audit, dealers, gateways
+from . import alarm_lists, audit, dealers, gateways, incident_lists
 from .clearing import delete_some
 from .errors import NotFound, Rejected
 from .inserts import insert
@@ -134,7 +134,7 @@ def acknowledge_incident(
     Raises:
         NotFound: There is no such incident.
     """
-    incident = alarm_lists.get_incident(incident_id)
+    incident = incident_lists.get_incident(incident_id)
     changed = count_changed(
         update(Incident)
         .where(Incident.id == incident.id, Incident.acknowledged_at.is_(None))

@@ -20,7 +20,7 @@ from ..models import (
     MaintenanceLink,
 )
 from ..profiles.alarm_words import DANGEROUS, PASSING, Words, words_of
-from . import dealers, gateways, incidents, keyset, normalise, paging
+from . import dealers, gateways, keyset, normalise, paging
 from .alarm_rules import LOST
 from .errors import NotFound
 from .keyset import Key, Slice
@@ -34,11 +34,8 @@ AlarmRow = Alarm
 # of one gateway; a device of many faults makes no page of thousands
 STANDING_AT_MOST = 100
 COMMENTS_AT_MOST = 100
-# of an incident, on its page
-GATEWAYS_AT_MOST = 50
 
 NEWEST = Key(Alarm.raised_at, Alarm.id)
-LATEST_INCIDENT = Key(Incident.opened_at, Incident.id)
 
 # what a list may be asked for
 STATES = ("new", "acknowledged", "muted", "cleared")
@@ -243,7 +240,7 @@ def get_of_dealer(actor: Account, alarm_id: int, now: datetime) -> Alarm:
     if dealer.closed_at:
         raise NotFound
     alarm = db.session.scalar(
-        _whole()
+        whole()
         .join(Installation.account)
         .join(MaintenanceLink, MaintenanceLink.installation_id == Installation.id)
         .options(contains_eager(Alarm.installation).contains_eager(Installation.account))
@@ -302,57 +299,14 @@ def list_all(
     `gateway` is how a gateway's ID begins. The edge lets in operators only.
     """
     is_cleared = Alarm.cleared_at.is_not(None) if state == "cleared" else Alarm.cleared_at.is_(None)
-    found = _whole().where(is_cleared)
+    found = whole().where(is_cleared)
     if gateway:
         found = found.where(Gateway.public_id.startswith(gateway, autoescape=True))
     return keyset.sliced(found, NEWEST, before=before, after=after)
 
 
-def list_incidents(*, before: str = "", after: str = "") -> Slice[Incident]:
-    """Return incidents, the newest first. The edge lets in operators only."""
-    return keyset.sliced(select(Incident), LATEST_INCIDENT, before=before, after=after)
-
-
-def get_incident(incident_id: int) -> Incident:
-    """Return an incident. The edge lets in operators only.
-
-    Raises:
-        NotFound: There is none.
-    """
-    found = db.session.get(Incident, incident_id)
-    if found is None:
-        raise NotFound
-    return found
-
-
-@dataclass(frozen=True)
-class OfIncident:
-    """An incident with some of its alarms, and how many of its gateways are still lost."""
-
-    incident: Incident
-    standing: int
-    alarms: Sequence[Alarm]
-
-
-def look_at_incident(incident_id: int) -> OfIncident:
-    """Return an incident with some of its gateways, those first that are still lost.
-
-    The edge lets in operators only.
-
-    Raises:
-        NotFound: There is none.
-    """
-    incident = get_incident(incident_id)
-    alarms = db.session.scalars(
-        _whole()
-        .where(Alarm.incident_id == incident.id)
-        .order_by(Alarm.cleared_at.is_not(None), Alarm.id)
-        .limit(GATEWAYS_AT_MOST)
-    ).all()
-    return OfIncident(incident, incidents.count_standing(incident.id), alarms)
-
-
-def _whole() -> Select[Alarm]:
+def whole() -> Select[Alarm]:
+    """Select alarms with their installations and gateways."""
     return (
         select(Alarm)
         .join(Alarm.installation)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ... import clock
-from ...domain import alarm_acts, alarm_lists, normalise
+from ...domain import alarm_acts, alarm_lists, incident_lists, normalise
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..signin.limited import client_address
@@ -39,7 +39,7 @@ def found() -> dict[str, Any]:
     return {
         "shown": shown,
         "asked": {name: value for name, value in asked.items() if value},
-        "incidents": alarm_lists.list_incidents().rows[:5],
+        "incidents": incident_lists.list_incidents().rows[:5],
         "causes": alarm_lists.causes_of(shown.rows),
     }
 
@@ -47,7 +47,7 @@ def found() -> dict[str, Any]:
 @bp.get("/incidents")
 def incident_list() -> str:
     """List the incidents, newest first."""
-    shown = alarm_lists.list_incidents(
+    shown = incident_lists.list_incidents(
         before=request.args.get("before", ""), after=request.args.get("after", "")
     )
     return render_template("operator/alarms/incidents.html", shown=shown)
@@ -56,7 +56,7 @@ def incident_list() -> str:
 @bp.get("/incidents/<int:incident_id>")
 def incident(incident_id: int) -> str:
     """Show an incident and some of its gateways."""
-    shown = alarm_lists.look_at_incident(incident_id)
+    shown = incident_lists.look_at_incident(incident_id)
     return render_template("operator/alarms/incident.html", shown=shown, incident=shown.incident)
 
 
