@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import orjson
 from limits import parse_many
 from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -364,6 +365,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
             "pool_pre_ping": not settings.database.startswith("sqlite"),
             # errors end in logs, and what a statement was given are names, hashes, mail addresses
             "hide_parameters": True,
+            "json_serializer": _to_json,
+            "json_deserializer": _from_json,
         },
         "TRUSTED_HOSTS": settings.hosts,
         "MAX_CONTENT_LENGTH": 1024 * 1024,
@@ -410,3 +413,18 @@ def _cookie_name(settings: Settings) -> str:
 def cookie_domain(settings: Settings) -> str | None:
     """Return the parent domain one sign-in serves, or None for this host alone."""
     return settings.session_cookie_domain or None
+
+
+def _to_json(value: Any) -> str:
+    """Return `value` as JSON for the database.
+
+    Raises:
+        TypeError: JSON knows no such type. Moments are not silently made words of.
+    """
+    return orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+
+
+def _from_json(kept: Any) -> Any:
+    """Return what the database kept as JSON."""
+    # SQLite gives a bare number back as one
+    return kept if isinstance(kept, int | float) else orjson.loads(kept)

@@ -1,10 +1,10 @@
 """`flask profiles …`: which device profile fits, and what it makes of a device."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from uuid import uuid4
 
 import click
+import uvloop
 from flask import current_app
 from flask.cli import AppGroup
 
@@ -81,7 +81,7 @@ def _probe(endpoint: str, names: Sequence[str], timeout: float, gateway: str) ->
     unreachable = 0
     for name in names:
         target = Target(name, endpoint, name, gateway=gateway)
-        result = asyncio.run(poll(target, timeout_s=timeout, now=clock.now, trust=trust))
+        result = uvloop.run(poll(target, timeout_s=timeout, now=clock.now, trust=trust))
         click.echo(f"{name:<20} {_verdict(result)}")
         if result.outcome is Outcome.OK:
             fitting.append(result)
@@ -146,7 +146,7 @@ def _settings(target: Target, timeout: float, trust: Trust) -> Iterator[str]:
     if known.settable(target.profile) is None:
         yield _line("can be set", "nothing")
         return
-    result: SettingsResult = asyncio.run(
+    result: SettingsResult = uvloop.run(
         read_settings(target, timeout_s=timeout, now=clock.now, trust=trust)
     )
     if result.settings is None:

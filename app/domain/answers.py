@@ -7,20 +7,19 @@ meets the meters the sample before it left.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Row, Table, bindparam, delete, or_, select, update
+from sqlalchemy import Executable, Row, delete, insert, select, update
 
-from ..extensions import Model, db
+from ..extensions import db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
-from . import alarm_rules, audit, counting, energy_totals, readings
+from . import alarm_rules, audit, batches, counting, energy_totals, readings
 from .alarms import Noting
 from .counting import Counted, Place, Standing
 from .energy import day_of
 from .half_hours import Owner
-from .inserts import insert
 from .meters import Rebased, limits_w
 from .polling import Pace, is_watched, next_poll_at
 from .readings import TODAY, Site, Today
@@ -94,13 +93,7 @@ def settle(answers: Sequence[Answer], now: datetime, *, pace: Pace, defaults: De
 
 def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
     """Return what is known of the gateways; nobody else settles them until the commit."""
-    # a write comes first: SQLite locks by it, and on PostgreSQL it locks the rows
-    db.session.execute(
-        update(PollState)
-        .where(PollState.gateway_id.in_(ids))
-        .values(claimed_until=None)
-        .execution_options(synchronize_session=False)
-    )
+    _hold(ids)
     rows = db.session.execute(
         select(
             Gateway.id,
@@ -133,6 +126,15 @@ def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
     return {row.id: row for row in rows}
 
 
+def _hold(ids: Sequence[int]) -> None:
+    ours = PollState.gateway_id.in_(ids)
+    lock: Executable = select(PollState.gateway_id).where(ours).with_for_update()
+    if db.session.get_bind().dialect.name == "sqlite":
+        # it locks by a write, and knows nothing else
+        lock = update(PollState).where(ours).values(claimed_until=None)
+    db.session.execute(lock, execution_options={"synchronize_session": False})
+
+
 class _Writing:
     """Rows to write for a shard, a statement per table however many there are."""
 
@@ -156,7 +158,7 @@ class _Writing:
         """Take one gateway's answer; `row` is what `_lock` told of it."""
         failures = 0 if answer.sample else row.failures + 1
         state = {
-            "key": answer.gateway_id,
+            "gateway_id": answer.gateway_id,
             "next_poll_at": next_poll_at(
                 answer.gateway_id,
                 self.now,
@@ -164,6 +166,7 @@ class _Writing:
                 watched=is_watched(row.watched_until, self.now),
                 pace=self.pace,
             ),
+            "claimed_until": None,
             "last_outcome": answer.outcome,
             "last_detail": answer.detail,
             "failures": failures,
@@ -187,7 +190,7 @@ class _Writing:
         if row.failures:
             self.up.append(row.public_id)
         if row.first_contact_at is None:
-            self.first.append({"key": answer.gateway_id, "first_contact_at": answer.taken_at})
+            self.first.append({"id": answer.gateway_id, "first_contact_at": answer.taken_at})
         self.readings.append(readings.reading(answer.gateway_id, answer.taken_at, answer.sample))
         self.good.append(state | counted)
 
@@ -276,26 +279,11 @@ class _Writing:
 
     def flush(self) -> None:
         """Write everything, one statement per table."""
-        connection = db.session.connection()
-        if self.readings:
-            connection.execute(insert(_table(Reading)).on_conflict_do_nothing(), self.readings)
-        if self.latest:
-            latest = _table(Latest)
-            new = insert(latest)
-            columns = [name for name in self.latest[0] if name != "gateway_id"]
-            connection.execute(
-                new.on_conflict_do_update(
-                    index_elements=[latest.c.gateway_id],
-                    set_={name: new.excluded[name] for name in columns},
-                    where=or_(
-                        latest.c.taken_at.is_(None), latest.c.taken_at < new.excluded.taken_at
-                    ),
-                ),
-                self.latest,
-            )
+        batches.insert_new(Reading, self.readings)
+        batches.upsert_newer(Latest, self.latest, key="gateway_id", by="taken_at")
         for rows in (self.good, self.failed):
-            _update_each(_table(PollState), "gateway_id", rows)
-        _update_each(_table(Gateway), "id", self.first)
+            batches.update_each(PollState, rows, key="gateway_id")
+        batches.update_each(Gateway, self.first, key="id")
         energy_totals.write(one for one in self.settled if one.half_hours)
         energy_totals.keep_checkpoints(self.checkpoints)
         for gateway_id, one in self.rebased:
@@ -318,18 +306,6 @@ def limits_of(
     """Return what each quantity of a gateway can be at most, in W; what it just told wins."""
     told = asdict(discovery.ratings) if discovery else ratings
     return limits_w(told, defaults.contract_current_a * SUPPLY_V)
-
-
-def _table(model: type[Model]) -> Table:
-    return cast(Table, model.__table__)
-
-
-def _update_each(table: Table, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update rows by their "key", all with the same columns."""
-    if rows:
-        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "key"}
-        statement = update(table).where(table.c[key] == bindparam("key")).values(columns)
-        db.session.connection().execute(statement, rows)
 
 
 def _learn(gateway_id: int, discovery: Discovery) -> None:
@@ -362,9 +338,8 @@ def _learn(gateway_id: int, discovery: Discovery) -> None:
         .execution_options(synchronize_session=False)
     )
     if units:
-        connection = db.session.connection()
-        connection.execute(
-            _table(PowerConditioner).insert(),
+        db.session.execute(
+            insert(PowerConditioner),
             [
                 {"gateway_id": gateway_id, "unit_no": unit_no, "model": model, "serial": serial}
                 for unit_no, (model, serial) in units.items()

@@ -31,6 +31,8 @@ class Piece(NamedTuple):
 
     def between(self, start: float, end: float) -> float:
         """Return the Wh that fell between two moments."""
+        if start <= self.start < self.end <= end:
+            return self.wh
         begins, ends = max(start, self.start), min(end, self.end)
         if ends <= begins:
             return 0.0
@@ -62,7 +64,7 @@ def energy_between(pieces: Iterable[Piece], start: float, end: float) -> dict[st
     """
     sums: dict[str, float] = {}
     for piece in pieces:
-        if min(piece.end, end) > max(piece.start, start):
+        if piece.end > start and piece.start < end:
             sums[piece.quantity] = sums.get(piece.quantity, 0.0) + piece.between(start, end)
     return sums
 

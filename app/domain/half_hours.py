@@ -55,6 +55,9 @@ class Energy(NamedTuple):
         )
 
 
+NOTHING = Energy(0.0, 0.0, 0.0, 0)
+
+
 @dataclass(slots=True)
 class HalfHour:
     """One half hour of one installation. A quantity that is absent is unknown."""
@@ -166,14 +169,14 @@ def add(
             if one is None:
                 one = kept[start, owner] = HalfHour(start, owner)
             seconds = until - since
-            more = Energy(
-                piece.wh if len(parts) == 1 else piece.between(since, until),
-                0.0 if piece.filled else seconds,
-                seconds if piece.filled else 0.0,
-                method,
+            wh = piece.wh if len(parts) == 1 else piece.between(since, until)
+            sofar = one.energy.get(piece.quantity, NOTHING)
+            one.energy[piece.quantity] = Energy(
+                sofar.wh + wh,
+                sofar.measured_s if piece.filled else sofar.measured_s + seconds,
+                sofar.filled_s + seconds if piece.filled else sofar.filled_s,
+                sofar.methods | method,
             )
-            sofar = one.energy.get(piece.quantity)
-            one.energy[piece.quantity] = sofar + more if sofar else more
     return kept
 
 

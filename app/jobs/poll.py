@@ -1,6 +1,5 @@
 """Ask the gateways that are due, in shards."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -8,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+import uvloop
 from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import Row
@@ -71,7 +71,7 @@ def poll_shard(ids: list[int]) -> None:
     db.session.rollback()  # ends the reading transaction: the network takes its time
     relays = relays_of(rows, settings)
     with _seated(rows, settings) as free:
-        results = asyncio.run(
+        results = uvloop.run(
             poll_many(
                 [
                     Target(

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+import uvloop
 from flask import current_app
 from sqlalchemy import Row
 
@@ -131,7 +132,7 @@ def _work(tasks: Sequence[Task]) -> list[Task]:
     for task in tasks:
         lines.setdefault(places[task.claim.gateway_id], []).append(task)
     try:
-        ended = asyncio.run(
+        ended = uvloop.run(
             _visit_all(
                 [line for place, line in lines.items() if place not in busy], targets, settings
             )

@@ -1,9 +1,9 @@
 """The demo's homes are what the portal takes them for."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from app import clock
 from app.drivers.modbus import Outcome, Target
@@ -20,7 +20,7 @@ def test_each_kind_is_set_by_the_profile_its_gateway_has(place: int, tmp_path: P
     row = homes.as_row(home)
     with running_simulator([Config(**home)]) as running:
         target = Target(1, running.endpoints[home["id"]], row.profile)
-        result = asyncio.run(
+        result = uvloop.run(
             write_settings(
                 target,
                 {"reserve_pct": 30, "mode": "charge"},

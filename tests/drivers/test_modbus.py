@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -209,7 +210,7 @@ def test_a_gateway_is_discovered_and_read():
         async with gateway(good) as endpoint:
             return await read(endpoint)
 
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert (result.key, result.outcome, result.taken_at) == (1, Outcome.OK, NOW)
     assert result.sample.pv_w == 1600
     assert result.discovery.identity.serial == "A1"
@@ -228,7 +229,7 @@ def test_a_known_layout_is_read_without_a_walk():
         async with gateway(counts) as endpoint:
             return await read(endpoint, layout=layout)
 
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert result.sample.pv_w == 1600
     assert result.discovery is None
     assert len(asked) == 1
@@ -245,7 +246,7 @@ def test_a_device_with_another_layout_is_discovered_again(registers):
         async with gateway(good, registers) as endpoint:
             return await read(endpoint, layout=layout)
 
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert (result.outcome, result.sample.pv_w) == (Outcome.OK, 1600)
     assert isinstance(result.discovery.layout, Layout)
 
@@ -256,7 +257,7 @@ def test_a_layout_that_is_none_is_discovered_again(layout):
         async with gateway(good) as endpoint:
             return await read(endpoint, layout=layout)
 
-    assert asyncio.run(main()).discovery is not None
+    assert uvloop.run(main()).discovery is not None
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["discovering", "polling"])
@@ -277,7 +278,7 @@ def test_each_hostile_gateway_ends_in_its_outcome_and_touches_no_other(known):
             )
             return targets, results, time.monotonic() - began
 
-    targets, results, took = asyncio.run(main())
+    targets, results, took = uvloop.run(main())
     assert [result.key for result in results] == [target.key for target in targets]
     for result in results:
         if result.key.startswith("good"):
@@ -311,7 +312,7 @@ def test_a_connection_that_comes_at_the_very_end_of_the_time_limit_is_given_up(m
             patch.setattr(lines.Line, "callback_connected", connected)
             return await found_layout()
 
-    assert asyncio.run(main()).outcome is Outcome.TIMEOUT
+    assert uvloop.run(main()).outcome is Outcome.TIMEOUT
 
 
 def test_a_flood_is_cut_off_early_and_holds_no_memory():
@@ -324,7 +325,7 @@ def test_a_flood_is_cut_off_early_and_holds_no_memory():
             after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             return result, time.monotonic() - began, after - before
 
-    result, took, grown_kib = asyncio.run(main())
+    result, took, grown_kib = uvloop.run(main())
     assert result.outcome is Outcome.BAD_ANSWER
     assert took < TIMEOUT_S
     assert grown_kib < 20_000
@@ -342,7 +343,7 @@ def test_a_chain_that_never_ends_ends():
         async with gateway(endless) as endpoint:
             return await read(endpoint)
 
-    assert asyncio.run(main()).outcome is Outcome.BAD_ANSWER
+    assert uvloop.run(main()).outcome is Outcome.BAD_ANSWER
 
 
 def test_a_refused_port_is_unreachable():
@@ -351,7 +352,7 @@ def test_a_refused_port_is_unreachable():
             pass
         return await read(endpoint)
 
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert (result.outcome, result.detail) == (Outcome.UNREACHABLE, "no connection")
 
 
@@ -361,7 +362,7 @@ def test_a_refused_port_is_unreachable():
 )
 def test_a_target_that_cannot_be_polled_is_unreachable(endpoint, profile):
     target = Target(1, endpoint, profile)
-    result = asyncio.run(poll(target, timeout_s=TIMEOUT_S, now=lambda: NOW))
+    result = uvloop.run(poll(target, timeout_s=TIMEOUT_S, now=lambda: NOW))
     assert result.outcome is Outcome.UNREACHABLE
     assert result.detail.startswith("cannot be polled")
 
@@ -382,7 +383,7 @@ def test_a_fault_of_ours_stays_with_its_gateway(monkeypatch, caplog):
             return await poll_many(targets, concurrency=2, timeout_s=1, now=lambda: NOW)
 
     with caplog.at_level(logging.ERROR):
-        results = asyncio.run(main())
+        results = uvloop.run(main())
     assert [result.outcome.value for result in results] == ["ok", "bad_answer", "ok"]
     assert "ZeroDivisionError" in caplog.text
 
@@ -402,12 +403,12 @@ def test_no_more_than_the_concurrency_are_asked_at_once():
             targets = [Target(place, endpoint, "sunspec") for place in range(20)]
             return await poll_many(targets, concurrency=3, timeout_s=5, now=lambda: NOW)
 
-    assert all(result.outcome is Outcome.OK for result in asyncio.run(main()))
+    assert all(result.outcome is Outcome.OK for result in uvloop.run(main()))
     assert max(most) <= 3
 
 
 def test_nothing_to_read_is_no_error():
-    assert asyncio.run(poll_many([], concurrency=5, timeout_s=1, now=lambda: NOW)) == []
+    assert uvloop.run(poll_many([], concurrency=5, timeout_s=1, now=lambda: NOW)) == []
 
 
 def test_pymodbus_and_asyncio_log_nothing(caplog):
@@ -421,7 +422,7 @@ def test_pymodbus_and_asyncio_log_nothing(caplog):
             await poll_many(targets, concurrency=50, timeout_s=0.1, now=lambda: NOW)
 
     with caplog.at_level(logging.DEBUG):
-        asyncio.run(main())
+        uvloop.run(main())
     loud = {record.name for record in caplog.records if record.levelno > logging.DEBUG}
     assert loud == set()
 
@@ -466,7 +467,7 @@ def test_whatever_a_gateway_sends_ends_in_an_outcome(answers, known):
             result = await poll(target, timeout_s=0.03, now=lambda: NOW)
             return result, time.monotonic() - began
 
-    result, took = asyncio.run(main())
+    result, took = uvloop.run(main())
     assert isinstance(result.outcome, Outcome)
     assert (result.sample is not None) == (result.outcome is Outcome.OK)
     assert took < 1

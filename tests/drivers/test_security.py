@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from app.drivers.modbus import Outcome, PollResult, Target, poll
 from app.drivers.security import Trust, Unready
@@ -38,7 +39,7 @@ def read(
     with running_simulator([Config(HOME)], tls=context) as running:
         port = running.endpoints[HOME].split(":")[2].split("/")[0]
         target = Target(1, where.format(port=port), "sunspec", None, HOME)
-        return asyncio.run(poll(target, timeout_s=3, now=lambda: NOW, trust=trust))
+        return uvloop.run(poll(target, timeout_s=3, now=lambda: NOW, trust=trust))
 
 
 def test_a_gateway_of_the_authority_is_read(authority: Authority) -> None:
@@ -120,9 +121,7 @@ def test_plain_tcp_is_no_way_out(authority: Authority) -> None:
     with running_simulator([Config(HOME)]) as running:
         where = running.endpoints[HOME].replace("tcp://", "tls://")
         target = Target(1, where, "sunspec", None, HOME)
-        result = asyncio.run(
-            poll(target, timeout_s=1, now=lambda: NOW, trust=Trust(authority.file))
-        )
+        result = uvloop.run(poll(target, timeout_s=1, now=lambda: NOW, trust=Trust(authority.file)))
     assert result.outcome is Outcome.UNREACHABLE
     assert "TLS" in result.detail
     # and whoever speaks plainly to a gateway of TLS learns nothing
@@ -148,7 +147,7 @@ def test_a_peer_that_never_shakes_hands_is_given_up(authority: Authority) -> Non
         finally:
             server.close()
 
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert result.outcome is Outcome.UNREACHABLE
     assert result.detail == "TLS: no handshake in time"
 

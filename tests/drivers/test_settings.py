@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from app.drivers import dialout
 from app.drivers.dialout import Via
@@ -180,7 +181,7 @@ def test_a_hostile_answer_to_a_write_ends_in_its_outcome_and_is_not_sent_again(
             )
 
     began = time.monotonic()
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert result.outcome in outcomes, result
     assert result.wrote
     assert 0 < len(result.detail) <= 200
@@ -195,7 +196,7 @@ def test_a_hostile_answer_to_a_write_ends_in_its_outcome_and_is_not_sent_again(
 def test_a_device_that_cannot_be_reached_was_not_written_to() -> None:
     target = Target(1, "tcp://127.0.0.1:9/1", "victron-gx")
     for odd in (target, Target(1, "relay:///1", "victron-gx"), Target(1, "?", "victron-gx")):
-        result = asyncio.run(
+        result = uvloop.run(
             write_settings(
                 odd, {"min_soc_pct": 30}, hold_s=None, timeout_s=TIMEOUT_S, now=lambda: NOW
             )
@@ -208,7 +209,7 @@ def test_a_device_that_cannot_be_reached_was_not_written_to() -> None:
 
 def test_a_profile_that_can_set_nothing_is_not_asked() -> None:
     with pytest.raises(CannotSet):
-        asyncio.run(
+        uvloop.run(
             read_settings(
                 Target(1, "tcp://127.0.0.1:9/1", "solax-j1"), timeout_s=1, now=lambda: NOW
             )
@@ -220,7 +221,7 @@ def test_a_device_that_answers_nothing_is_not_waited_for_as_long_as_a_slow_one()
         target = Target(1, running.endpoints[HOME], "huawei-sun2000")
         running.command(f"offline {HOME}")
         begun = time.monotonic()
-        result = asyncio.run(read_settings(target, timeout_s=1, now=lambda: NOW))
+        result = uvloop.run(read_settings(target, timeout_s=1, now=lambda: NOW))
     assert result.outcome is Outcome.TIMEOUT
     assert time.monotonic() - begun < 4
 
@@ -229,10 +230,10 @@ def test_a_device_that_answers_nothing_is_not_waited_for_as_long_as_a_slow_one()
 def test_a_layout_that_fits_no_more_is_found_out_anew(layout: object) -> None:
     with running_simulator([Config(HOME, dialect="huawei-sun2000")]) as running:
         target = Target(1, running.endpoints[HOME], "huawei-sun2000", layout)
-        result = asyncio.run(
+        result = uvloop.run(
             write_settings(target, {"reserve_pct": 40}, hold_s=None, timeout_s=2, now=lambda: NOW)
         )
-        again = asyncio.run(read_settings(target, timeout_s=2, now=lambda: NOW))
+        again = uvloop.run(read_settings(target, timeout_s=2, now=lambda: NOW))
     assert result.outcome is again.outcome is Outcome.OK, result.detail
     assert result.settings == again.settings
     assert result.settings
@@ -248,7 +249,7 @@ def test_what_is_read_by_a_layout_that_is_known_needs_no_walk() -> None:
             target = Target(1, endpoint, "victron-gx", layout)
             return await read_settings(target, timeout_s=1, now=lambda: NOW)
 
-    result = asyncio.run(main())
+    result = uvloop.run(main())
     assert result.settings
     assert result.settings.values == {"min_soc_pct": 30}
 
@@ -257,7 +258,7 @@ def test_what_is_read_by_a_layout_that_is_known_needs_no_walk() -> None:
 def test_another_makers_device_at_the_address_is_not_written_to(there: str) -> None:
     kept = {"profile": "huawei-sun2000", "shape": "battery"}
     with running_simulator([Config(HOME, dialect=there)]) as running:
-        result = asyncio.run(
+        result = uvloop.run(
             write_settings(
                 Target(1, running.endpoints[HOME], "huawei-sun2000", kept),
                 {"reserve_pct": 40},
@@ -277,7 +278,7 @@ def test_settings_are_written_over_tls(tmp_path: Path) -> None:
     with running_simulator([Config(HOME)], tls=context) as running:
         target = Target(1, running.endpoints[HOME], "sunspec", None, HOME)
         written = {"reserve_pct": 40}
-        result = asyncio.run(
+        result = uvloop.run(
             write_settings(
                 target, written, hold_s=None, timeout_s=3, now=lambda: NOW,
                 trust=Trust(authority.file),
@@ -318,7 +319,7 @@ def test_settings_are_written_through_the_relay_that_holds_a_gateway() -> None:
             finally:
                 server.close()
 
-        result = asyncio.run(main())
+        result = uvloop.run(main())
     assert result.outcome is Outcome.OK, result.detail
     assert result.settings
     assert result.settings.values["reserve_pct"] == 40

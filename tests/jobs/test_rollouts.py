@@ -1,6 +1,5 @@
 """Settings at many systems, step by step, written to simulated devices for real."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,6 +7,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import uvloop
 from flask import Flask
 from sqlalchemy import select, update
 
@@ -414,7 +414,7 @@ def test_what_changed_at_the_device_since_is_not_taken_back(fleet: Fleet) -> Non
     # by the remote control in the home, which nobody has read yet
     home = Target(0, fleet.homes.endpoints[id_of(0)], "sunspec", None, id_of(0))
     wish = write_settings(home, {"reserve_pct": 70}, hold_s=None, timeout_s=2, now=clock.now)
-    assert asyncio.run(wish).outcome == "ok"
+    assert uvloop.run(wish).outcome == "ok"
     fleet.ahead += timedelta(days=3)
     take_back(fleet)
     fleet.run(lambda: fleet.state()[0] == "rolled_back", rounds=60)

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 
 import asyncssh
 import pytest
+import uvloop
 from flask import Flask
 from structlog.testing import capture_logs
 
@@ -350,7 +351,7 @@ def test_a_gateway_that_never_opens_or_closes_its_streams_runs_out_of_them(
         handlers = {**type(connection)._packet_handlers, 90: lambda *_: True}
         monkeypatch.setattr(type(connection), "_packet_handlers", handlers)
         polls = modbus.poll_many([target] * 10, concurrency=10, timeout_s=0.5, now=clock.now)
-        results = asyncio.run(polls)
+        results = uvloop.run(polls)
         assert relay.relay.held[gateway].streams == MOST_STREAMS
     outcomes = [result.outcome.value for result in results]
     assert outcomes.count("timeout") == MOST_STREAMS

@@ -1,10 +1,10 @@
 """Homes that speak SunSpec as a maker bends it, and homes of several units, from end to end."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import uvloop
 
 from app.drivers.modbus import Outcome, PollResult, Target, poll
 from app.profiles.base import State
@@ -20,7 +20,7 @@ MAKERS = ("solaredge-storedge", "fronius-gen24")
 
 def read(running: Running, profile: str, layout: object = None) -> PollResult:
     target = Target(1, running.endpoints[HOME], profile, layout)
-    return asyncio.run(poll(target, timeout_s=2, now=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC)))
+    return uvloop.run(poll(target, timeout_s=2, now=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC)))
 
 
 def kept(result: PollResult) -> object:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from app.drivers.modbus import Outcome, Target, poll, poll_many
 from app.profiles.base import QUANTITIES, State, Unit
@@ -36,7 +37,7 @@ def now():
 
 
 def read(endpoint, layout=None, timeout_s=3):
-    return asyncio.run(poll(Target(1, endpoint, "sunspec", layout), timeout_s=timeout_s, now=now))
+    return uvloop.run(poll(Target(1, endpoint, "sunspec", layout), timeout_s=timeout_s, now=now))
 
 
 def home(dialect="7xx", **rest):
@@ -94,7 +95,7 @@ def test_many_homes_share_a_server():
     with running_simulator(shared) as running:
         assert running.endpoints["SIM000000003"] == f"tcp://127.0.0.1:{port}/3"
         targets = [Target(key, end, "sunspec") for key, end in running.endpoints.items()]
-        results = asyncio.run(poll_many(targets, concurrency=3, timeout_s=5, now=now))
+        results = uvloop.run(poll_many(targets, concurrency=3, timeout_s=5, now=now))
         silent = read(f"tcp://127.0.0.1:{port}/99", timeout_s=0.3)
     assert [each.discovery.units[0].serial for each in results] == [each.id for each in homes]
     assert silent.outcome is not Outcome.OK
@@ -166,7 +167,7 @@ def test_commands_go_over_loopback_and_http_is_hung_up_on(capsys):
             writer.write(b"POST / HTTP/1.1\r\n\r\noffline 1\n")
             return await reader.read()
 
-        assert asyncio.run(lured()).count(b"\n") == 1
+        assert uvloop.run(lured()).count(b"\n") == 1
         assert json.loads(running.command("list"))[0]["online"]
 
 

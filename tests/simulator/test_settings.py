@@ -1,6 +1,5 @@
 """What is written to a home's device stands there, is lived by, and is read back."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,13 +50,13 @@ def target(running: Running, profile: str) -> Target:
 
 
 def read(running: Running, profile: str) -> SettingsResult:
-    return asyncio.run(read_settings(target(running, profile), timeout_s=5, now=lambda: NOW))
+    return uvloop.run(read_settings(target(running, profile), timeout_s=5, now=lambda: NOW))
 
 
 def write(
     running: Running, profile: str, wanted: Mapping[Key, Value], hold_s: int | None = None
 ) -> SettingsResult:
-    return asyncio.run(
+    return uvloop.run(
         write_settings(
             target(running, profile), wanted, hold_s=hold_s, timeout_s=5, now=lambda: NOW
         )
@@ -212,11 +212,11 @@ def test_a_mode_is_lived_by(home: Config, profile: str) -> None:
 def test_what_was_set_shows_when_the_home_is_read_next(dialect: str) -> None:
     clock = Clock()
     with running_simulator([Config(HOME, dialect=dialect)], clock=clock) as running:
-        first = asyncio.run(poll(target(running, "sunspec"), timeout_s=5, now=lambda: NOW))
+        first = uvloop.run(poll(target(running, "sunspec"), timeout_s=5, now=lambda: NOW))
         write(running, "sunspec", {"mode": "charge"}, hold_s=600)
         layout = first.discovery.layout.to_json() if first.discovery else None
         same = replace(target(running, "sunspec"), layout=layout)
-        second = asyncio.run(poll(same, timeout_s=5, now=lambda: NOW))
+        second = uvloop.run(poll(same, timeout_s=5, now=lambda: NOW))
     assert first.sample
     assert second.sample
     assert (first.sample.battery_w or 0) > 0

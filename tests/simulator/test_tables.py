@@ -1,10 +1,10 @@
 """Homes with the devices of other makers, polled from end to end and compared with the truth."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import uvloop
 
 from app.drivers.modbus import Outcome, PollResult, Target, poll
 from app.profiles import TABLES
@@ -22,7 +22,7 @@ every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
 def read(endpoint: str, profile: str, layout: object = None) -> PollResult:
     target = Target(1, endpoint, profile, layout)
-    return asyncio.run(poll(target, timeout_s=5, now=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC)))
+    return uvloop.run(poll(target, timeout_s=5, now=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC)))
 
 
 @every_table
