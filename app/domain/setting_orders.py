@@ -79,7 +79,7 @@ def place(
     present = expected(shown, standing)
     if any(present.get(key) != seen.get(key) for key in wanted):
         raise ChangedMeanwhile
-    if _count_since(installation, now - timedelta(hours=1)) >= MOST_AN_HOUR:
+    if count_since(installation, now - timedelta(hours=1)) >= MOST_AN_HOUR:
         raise TooManyChanges
     if undoes_id is not None:
         setting_history.get(installation, undoes_id)
@@ -245,7 +245,8 @@ def _gives_way(standing: SettingOrder, wanted: Mapping[Key, Value], source: str)
     return is_like or all(change.key in wanted for change in standing.changes)
 
 
-def _count_since(installation: Installation, since: datetime) -> int:
+def count_since(installation: Installation, since: datetime) -> int:
+    """Return how often persons changed something of an installation since then."""
     counted = select(func.count()).where(
         SettingOrder.installation_id == installation.id,
         SettingOrder.asked_at > since,

@@ -38,6 +38,8 @@ class Installation(PostalAddress, Model):
     claimed_sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
     # the owner is mailed when somebody else changes a setting
     mails_of_settings: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # 契約電流, in amperes; None: nobody told
+    contract_current_a: Mapped[int | None]
 
     gateway: Mapped[Gateway] = relationship()
     account: Mapped[Account] = relationship()

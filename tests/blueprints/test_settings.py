@@ -125,7 +125,7 @@ def test_the_page_shows_what_stands_and_what_cannot_be_set(taro: FlaskClient) ->
     assert "グリーンモード" in page
     assert "20 %" in page
     assert "23:00–7:00" in page
-    assert "ふだん充電するときの上限、放電する時間帯、契約電流は、ここから変更できません" in page
+    assert "ふだん充電するときの上限、放電する時間帯は、ここから変更できません" in page
     assert "設定を変更する</a>" in page
     assert "data-poll-s=" not in page
 

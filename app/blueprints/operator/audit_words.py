@@ -96,6 +96,7 @@ ACTIONS: Mapping[str, object] = {
     "rollout.started": _("一斉変更を始めた"),
     "rollout.stopped": _("一斉変更を止めた"),
     "setting.asked": _("設定の変更を申し込んだ"),
+    "setting.kept": _("契約電流を変更した"),
     "setting.mails_off": _("設定の変更のメールを止めた"),
     "setting.mails_on": _("設定の変更のメールを再開した"),
     "setting.settled": _("設定の変更が終わった"),
