@@ -26,8 +26,8 @@ from .readings import TODAY, Site, Today
 
 log = structlog.get_logger()
 
-# domestic supply (単相三線) has two live wires of 100 V each. A contract's amperes are those of both
-# together, where it is by ampere, or of each: a bound must never refuse what is true
+# domestic supply (単相三線) has two live wires of 100 V each; a contract's amperes are those of
+# both together, where it is by ampere, or of each: a bound must never refuse what is true
 SUPPLY_V = 200.0
 # whoever takes longer is asked together with others who do: a shard lasts as long as its slowest
 SLOW_S = 1.0

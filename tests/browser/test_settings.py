@@ -56,6 +56,15 @@ def test_a_household_changes_the_reserve_and_undoes_it_and_its_dealer_changes_th
     household.check_page()
     page.get_by_role("link", name=re.compile("元に戻す")).click()
     set_and_wait(household)
+    press_link(household, "設定に戻る")
+    press_link(household, "契約電流を変更する")
+    household.check_page()
+    page.get_by_role("radio", name="40 A").check()
+    press(household, "確認に進む")
+    expect(page.get_by_role("cell", name="40 A")).to_be_visible()
+    set_and_wait(household)
+    press_link(household, "設定に戻る")
+    expect(page.get_by_text("40 A")).to_be_visible()
 
     dealer = visit()
     page = dealer.page
