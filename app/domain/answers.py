@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Executable, Row, delete, insert, select, update
+from sqlalchemy import Executable, Row, delete, func, insert, select, update
 
 from ..extensions import db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
@@ -319,13 +319,17 @@ def limits_of(
 
 
 def _learn(gateway_id: int, discovery: Discovery) -> None:
-    """Keep what the device told of itself: layout, identity, ratings and units."""
+    """Keep what the device told of itself: layout, identity, ratings and units.
+
+    Its first serial number stays until an operator says that it was replaced (`replacements.py`):
+    another one may be another home's, at an address that changed.
+    """
     identity = discovery.identity
     told = {
         "layout": discovery.layout.to_json(),
         "ratings": asdict(discovery.ratings),
         "told_model": identity.model[:64] or None,
-        "told_serial": identity.serial[:64] or None,
+        "told_serial": func.coalesce(Gateway.told_serial, identity.serial[:64] or None),
         "told_firmware": identity.firmware[:64] or None,
     }
     db.session.execute(

@@ -317,6 +317,15 @@ def test_what_a_device_tells_of_itself_is_kept_beside_what_was_imported(app: Fla
         assert [(unit.unit_no, unit.model) for unit in gateway.units] == [(1, "PCS-1")]
 
 
+def test_a_serial_number_stays_though_another_device_answers(app: Flask) -> None:
+    (id_,) = add_gateways(app, 1)
+    for second, serial in enumerate(("", "A1", "B2", "")):
+        found = Discovery(Layout("sunspec", ""), Identity(serial=serial), (), Ratings())
+        settle(app, [good(id_, 60 * second)._replace(discovery=found)])
+    with app.app_context():
+        assert db.session.get_one(Gateway, id_).told_serial == "A1"
+
+
 def test_a_step_is_bounded_by_what_the_device_says_it_can_do(app: Flask) -> None:
     (id_,) = add_gateways(app, 1)
     found = Discovery(

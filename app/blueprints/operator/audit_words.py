@@ -17,6 +17,8 @@ ACTIONS: Mapping[str, object] = {
     "dealer.approved": _("販売店を承認した"),
     "gateway.imported": _("ゲートウェイを取り込んだ"),
     "gateway.claimed": _("ゲートウェイを登録した"),
+    "gateway.other_device": _("設定の書き込みに別の機器が応答した"),
+    "gateway.replaced": _("機器の交換を受け入れた"),
     "gateway.removed": _("ゲートウェイを取り外した"),
     "meter.rebased": _("計量値の飛びを除いた"),
     "site.edited": _("設置先を変更した"),
