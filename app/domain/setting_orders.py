@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from ..extensions import db, wake_after_commit
 from ..models import Account, Installation, SettingChange, SettingOrder
 from ..profiles.settings import Key, Value
-from . import audit, setting_history
+from . import audit, setting_history, setting_reserves
 from . import settings as settings_rules
 from .energy import day_of
 from .errors import NotFound
@@ -92,6 +92,8 @@ def place(
         dealer_id=access.dealer_id,
         undoes_id=undoes_id,
     )
+    if until is None:
+        setting_reserves.remember(installation, present, wanted)
     _insert(order, installation, shown.values, wanted, reason=reason, until=until, now=now)
     _record(order, network_address, now)
     return order

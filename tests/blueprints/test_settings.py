@@ -374,6 +374,18 @@ def test_back_from_the_confirmation_nothing_is_lost(taro: FlaskClient) -> None:
     assert json.loads(fields["seen"])["reserve_pct"] == 20
 
 
+def test_a_mode_fills_in_the_reserve_that_was_last_used_with_it(
+    app: Flask, taro: FlaskClient
+) -> None:
+    assert "前にこのモードで残した量" not in taro.get(f"{PAGE}/edit").text
+    confirmed(taro, edited(taro, mode="safe", reserve_pct="80"))
+    done(app)
+    page = taro.get(f"{PAGE}/edit").text
+    assert "前にこのモードで残した量：20 %" in page
+    fills = dict(re.findall(r'data-fills="reserve_pct:(\d+)"[^>]*value="(\w+)"', page))
+    assert fills == {"20": "green", "80": "charge"}
+
+
 def test_a_dealer_needs_a_reason_and_the_owner_is_told_it(
     app: Flask, taro: FlaskClient, hanako: FlaskClient
 ) -> None:

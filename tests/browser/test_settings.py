@@ -45,6 +45,9 @@ def test_a_household_changes_the_reserve_and_undoes_it_and_its_dealer_changes_th
     page = household.page
     sign_in(household, f"set-{size}@example.org")
     open_settings(household, id_)
+    page.get_by_role("radio", name=re.compile("経済モード")).check()
+    expect(page.locator('[name="reserve_pct"]')).not_to_have_value("")
+    page.get_by_role("radio", name=re.compile("グリーンモード")).check()
     page.locator('[name="reserve_pct"]').fill("70")
     press(household, "確認に進む")
     expect(page.get_by_role("cell", name="70 %")).to_be_visible()

@@ -10,7 +10,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import setting_checks, setting_contracts, setting_history, setting_orders
+from ...domain import (
+    setting_checks,
+    setting_contracts,
+    setting_history,
+    setting_orders,
+    setting_reserves,
+)
 from ...domain import settings as rules
 from ...domain.errors import NotFound, Rejected
 from ...domain.setting_checks import ChangedMeanwhile, NotOffered
@@ -76,6 +82,7 @@ def _present(access: Access, stand: Shown) -> dict[Any, Any]:
 
 
 def _edit_page(gateway_id: str, access: Access, stand: Shown, form: SettingsForm) -> str:
+    present = _present(access, stand)
     return render_template(
         "settings/edit.html",
         gateway_id=gateway_id,
@@ -86,6 +93,9 @@ def _edit_page(gateway_id: str, access: Access, stand: Shown, form: SettingsForm
         age=age_of(stand, clock.now()),
         opened=setting_orders.find_open(access.installation),
         form=form,
+        reserves=setting_reserves.suggested(access.installation, stand, present),
+        remembered=setting_reserves.remembered(access.installation),
+        present=present,
     )
 
 

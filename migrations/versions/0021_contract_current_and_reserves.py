@@ -1,4 +1,4 @@
-"""what a home's contract lets it buy at once
+"""what a home's contract lets it buy at once, and what it keeps for an outage by mode
 
 Revision ID: 0021
 Revises: 0019
@@ -18,7 +18,9 @@ depends_on = None
 
 def upgrade():
     op.add_column('installations', sa.Column('contract_current_a', sa.Integer(), nullable=True))
+    op.add_column('installations', sa.Column('reserves', sa.JSON(), nullable=True))
 
 
 def downgrade():
+    op.drop_column('installations', 'reserves')
     op.drop_column('installations', 'contract_current_a')
