@@ -15,6 +15,7 @@ from .history import make_due
 from .imports import run_due
 from .mail import send_due
 from .measurements import clear_measurements, recount_late
+from .outages import report_ended
 from .plans import claim_plans, place_plans
 from .points import credit_due
 from .poll import claim_due
@@ -55,6 +56,8 @@ every(5, "default", make_due)
 every(60, "default", recount_late)
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", watch)
+# how an outage went is told soon after its end; that of a whole area, a few hundred at a time
+every(10, "default", report_ended)
 # plans are due at 17:05 of a site's clock, and at once for who chooses something else
 every(15, "default", claim_plans)
 # a plan waits until its device was read; a warning that was read is followed within a minute

@@ -38,6 +38,8 @@ class Installation(PostalAddress, Model):
     claimed_sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
     # the owner is mailed when somebody else changes a setting
     mails_of_settings: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # the owner is mailed how an outage went
+    mails_of_outages: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     gateway: Mapped[Gateway] = relationship()
     account: Mapped[Account] = relationship()
