@@ -165,6 +165,8 @@ def _held(outage: OutageRow) -> str:
 
 def _stopped(outage: OutageRow, figures: Figures, empty_at: float, zone: str) -> str:
     after_s = empty_at - outage.began_at.timestamp()
+    if after_s < AT_ONCE_S and figures.was_drained:
+        return str(_("停電したとき、蓄電池にはほとんど残っていませんでした。"))
     if after_s < AT_ONCE_S:
         return str(
             _(
