@@ -154,7 +154,7 @@ def test_an_outage_is_told_in_three_sentences_beside_the_forecast(
     page = taro.get(add(app)).text
     shown = text(page)
     assert "4時間10分" in shown
-    assert "停電したのは 2026/11/23 10:02、復電したのは 2026/11/23 14:12 です。" in shown
+    assert "2026/11/23 10:02 に停電し、2026/11/23 14:12 に復電しました。" in shown
     assert "蓄電残量は 80 % から 42 % になりました。" in shown
     assert "約7時間10分もつ見込みでした。停電は、それより短く終わりました。" in shown
     assert "使った電気 2.5 kWh" in shown
@@ -206,15 +206,24 @@ def test_an_outage_is_told_in_three_sentences_beside_the_forecast(
         (
             {"how": UNKNOWN, "silent_s": 7200.0, "is_partial": True},
             {"away_at": BEGAN + HOUR, "ended_at": BEGAN + 3 * HOUR},
-            "11:02 から 13:02 の間 です。停電の長さは1時間から3時間でした。",
+            "停電の長さ 1時間から3時間 2026/11/23 10:02 に停電し、"
+            "2026/11/23 11:02 から 13:02 の間 に復電しました。",
         ),
         (
             {"how": UNKNOWN, "silent_s": 7200.0, "is_partial": True},
             {"away_at": BEGAN + HOUR, "ended_at": BEGAN + 3 * HOUR},
             "このうち合わせて2時間は、通信できませんでした。",
         ),
-        ({}, {"before_at": BEGAN - HOUR}, "停電の長さは4時間10分から5時間10分でした。"),
-        ({}, {"before_at": None}, "停電の長さは少なくとも4時間10分でした。"),
+        (
+            {},
+            {"before_at": BEGAN - HOUR},
+            "停電の長さ 4時間10分から5時間10分 2026/11/23 09:02 から 10:02 の間 に",
+        ),
+        (
+            {},
+            {"before_at": None},
+            "停電の長さ 少なくとも4時間10分 2026/11/23 10:02 より前 に停電し、",
+        ),
         ({"foretold": None}, {}, "停電リハーサルと比べるには、"),
         ({"foretold": (120, 100, 140)}, {}, "それより長く続きましたが、最後までもちました。"),
         ({"points": [], "how": UNKNOWN, "last_at": None}, {}, "停電のあいだの値は届いていません。"),

@@ -123,10 +123,9 @@ def _lasted(outage: OutageRow, now: datetime, zone: str) -> str:
         )
     return str(
         _(
-            "停電したのは %(began)s、復電したのは %(ended)s です。停電の長さは%(length)sでした。",
+            "%(began)s に停電し、%(ended)s に復電しました。",
             began=began,
             ended=between(outage.away_at, outage.ended_at, zone),
-            length=length(outage, now),
         )
     )
 
