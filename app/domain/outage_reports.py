@@ -123,6 +123,11 @@ def _tell_owner(outage: Outage, desk: Desk) -> datetime | None:
         return None
     if not alarm_mails.has_share(account.email, desk):
         return desk.now + LATER
+    is_exact = not (
+        outage.away_at is None
+        or is_uncertain(outage.before_at, outage.began_at)
+        or is_uncertain(outage.away_at, ended_at)
+    )
     mail.queue(
         "outage_ended",
         account.email,
@@ -130,6 +135,7 @@ def _tell_owner(outage: Outage, desk: Desk) -> datetime | None:
         language=account.language,
         now=desk.now,
         outage=outage.id,
+        exact=int(is_exact),
         account=account.id,
         installation=home.id,
     )

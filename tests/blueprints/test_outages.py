@@ -228,6 +228,11 @@ def test_an_outage_is_told_in_three_sentences_beside_the_forecast(
         ({"foretold": (120, 100, 140)}, {}, "それより長く続きましたが、最後までもちました。"),
         ({"points": [], "how": UNKNOWN, "last_at": None}, {}, "停電のあいだの値は届いていません。"),
         ({}, {"is_cut": True}, "停電のあいだに登録が終わったため、"),
+        (
+            {"how": UNKNOWN},
+            {"is_cut": True},
+            "2026/11/23 14:11 の蓄電残量は 42 % でした。 停電リハ",
+        ),
     ],
 )
 def test_what_is_not_known_is_said_and_never_dressed_up(

@@ -31,6 +31,7 @@ from app.transaction import transaction
 from tests.alarming import MINUTE, START, World
 from tests.counting import counted
 from tests.histories import write_history
+from tests.racing import at_once
 
 OWNER = "taro@example.org"
 CUT = "inverter.grid_disconnect"
@@ -135,6 +136,9 @@ def test_polls_that_are_lost_leave_one_outage_and_its_moments_open(world: World,
     assert (over.away_at, over.ended_at) == (START + 21 * MINUTE, START + 300 * MINUTE)
     assert outage_reports.is_uncertain(over.before_at, over.began_at)
     report(world, START + 310 * MINUTE)
+    # nor does the letter say what nobody knows
+    letter = next(one for one in world.send(START + 310 * MINUTE) if "停電" in one.subject)
+    assert "停電の長さ: はっきりしません" in letter.text
     assert Figures.from_json(rows(world)[0].report or {}).how == UNKNOWN
 
 
@@ -217,7 +221,7 @@ def test_a_report_is_kept_with_the_outage_and_its_owner_mailed_once(
     assert told.foretold[0] == pytest.approx(0.745 * 10_000 * 0.95 / 400 * 60, abs=2)
     assert mails(world) == 1
     letter = world.send(back_at + 5 * MINUTE)[-1]
-    assert "約2時間0分" in letter.text
+    assert "停電の長さ: 約2時間\n" in letter.text
     assert "2026/11/23 10:05" in letter.text
     with world.app.app_context(), transaction():
         # the samples have had their time
@@ -303,6 +307,16 @@ def test_two_workers_make_each_report_once(world: World, home: int) -> None:
         with transaction():
             outage_reports.settle(999, desk)
     assert mails(world) == 1
+
+
+def test_workers_that_come_at_once_share_the_outages(app: Flask, world: World, home: int) -> None:
+    ids = [home, *(world.add() for _ in range(5))]
+    for minute, tied in enumerate((True, False, False, True, True)):
+        world.answer(ids, START + minute * MINUTE, sample=sample(minute, tied=tied))
+    now = START + 10 * MINUTE
+    taken = at_once(app, *[lambda: outage_reports.claim(now)] * 3)
+    claimed = [number for some in taken for number in some]  # type: ignore[attr-defined]
+    assert len(claimed) == len(set(claimed)) == 6
 
 
 def test_a_report_that_fails_keeps_no_other_from_being_made(

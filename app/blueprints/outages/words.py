@@ -143,7 +143,7 @@ def _carried(outage: OutageRow, figures: Figures, zone: str) -> str:
         if figures.last_soc is not None
         else _("最後に値が届いたのは %(time)s です。", time=last)
     )
-    if outage.ended_at is None:
+    if outage.ended_at is None or outage.is_cut:
         return str(known)
     after = _("そのあとは復電まで通信できず、電気が使えていたかどうかは分かりません。")
     return join(str(known), str(after))

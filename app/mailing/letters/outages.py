@@ -20,6 +20,7 @@ def outage_ended(row: OutboxMail, desk: Desk) -> Words:
     return {
         **words,
         "outage": outage,
+        "is_exact": bool(row.refs.get("exact")),
         "hours": hours,
         "minutes": minutes,
         "url": desk.link(
