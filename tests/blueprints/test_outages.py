@@ -158,6 +158,7 @@ def test_an_outage_is_told_in_three_sentences_beside_the_forecast(
     assert "蓄電残量は 80 % から 42 % になりました。" in shown
     assert "約7時間10分もつ見込みでした。停電は、それより短く終わりました。" in shown
     assert "使った電気 2.5 kWh" in shown
+    assert "その直前までの1分ほどのあいだに" in shown
     chart = json.loads(html.unescape(re.search(r"data-chart='([^']+)'", page)[1]))  # type: ignore[index]
     assert chart["labels"][:2] == ["10:02", "10:07"]
     assert [one["role"] for one in chart["series"]] == ["pv", "load", "soc"]
@@ -239,6 +240,13 @@ def test_what_is_not_known_is_said_and_never_dressed_up(
     app: Flask, taro: FlaskClient, figures: dict[str, Any], values: dict[str, Any], said: str
 ) -> None:
     assert said in text(taro.get(add(app, figures, **values)).text)
+
+
+def test_a_moment_that_is_not_known_is_not_called_one_of_a_minute(
+    app: Flask, taro: FlaskClient
+) -> None:
+    page = add(app, before_at=BEGAN - HOUR)
+    assert "1分ほどのあいだに" not in taro.get(page).text
 
 
 def test_one_that_still_stands_is_told_from_what_came_so_far(app: Flask, taro: FlaskClient) -> None:

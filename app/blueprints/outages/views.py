@@ -70,6 +70,7 @@ def show(gateway_id: str, outage_id: int) -> str:
         ended=words.between(outage.away_at, outage.ended_at, home.zone)
         if outage.ended_at and not outage.is_cut
         else "",
+        is_exact=words.is_exact(outage),
         chart=chart_of(home, figures),
         rows=[(label(home, figures, point), point) for point in figures.points],
     )

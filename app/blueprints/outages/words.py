@@ -84,6 +84,12 @@ def between(earlier: datetime | None, later: datetime | None, zone: str) -> str:
     return str(words)
 
 
+def is_exact(outage: OutageRow) -> bool:
+    """Tell whether all that is told of its moments is known to the minute."""
+    ends_late = outage.ended_at is not None and is_uncertain(outage.away_at, outage.ended_at)
+    return not (is_uncertain(outage.before_at, outage.began_at) or ends_late)
+
+
 def briefly(outage: OutageRow) -> str:
     """Return in a few words how it went."""
     if outage.ended_at is None:
