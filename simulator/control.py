@@ -3,6 +3,8 @@
     list                    all homes with their values, as JSON
     offline ID              the gateway no longer answers
     online ID               it answers again
+    outage ID               the grid is away: the home lives on its panels and its battery
+    grid ID                 it is back
     alarm ID BIT            a fault bit stands, by number (0–30) or name (OVER_TEMP)
     clear ID [BIT]          one bit is gone, or all
     silence ID UNIT         a unit behind the gateway gives no values any more, by its number
@@ -62,8 +64,8 @@ def carry_out(simulator: "Simulator", line: str) -> str:
             simulator.save()
             return f"ok {home.config.id} {verb}"
     raise Wrong(
-        "commands: list, offline, online, alarm, clear, silence, wake, reset-counters, set-mode, "
-        "refuse, reject, obey"
+        "commands: list, offline, online, outage, grid, alarm, clear, silence, wake, "
+        "reset-counters, set-mode, refuse, reject, obey"
     )
 
 
@@ -78,10 +80,10 @@ def _home(simulator: "Simulator", place: str) -> Household:
 
 def _change(home: Household, verb: str, words: list[str]) -> None:
     match verb, words:
-        case "offline", []:
-            home.online = False
-        case "online", []:
-            home.online = True
+        case "offline" | "online", []:
+            home.online = verb == "online"
+        case "outage" | "grid", []:
+            home.islanded = verb == "outage"
         case "alarm", [bit]:
             home.alarms |= 1 << _bit(bit)
         case "clear", []:
@@ -130,6 +132,7 @@ def _told(simulator: "Simulator", home: Household) -> dict[str, object]:
         "until_s": home.until_s,
         "wishes": asdict(home.wishes),
         "online": home.online,
+        "islanded": home.islanded,
         "silent": home.silent,
         "alarms": [bit for bit in range(31) if home.alarms >> bit & 1],
         "pv_w": flow.pv_w,

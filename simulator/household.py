@@ -117,6 +117,8 @@ class Household:
     #: writes that are obeyed all the same
     patience: int = 0
     online: bool = True
+    #: the grid is away: it lives on its panels and its battery
+    islanded: bool = False
     alarms: int = 0
     #: numbers of units that give no values though the gateway answers
     silent: list[int] = field(default_factory=list)
@@ -152,6 +154,7 @@ class Household:
         home.at_s, home.stored = float(kept["at_s"]), float(kept["stored"])
         home.online, home.alarms = bool(kept["online"]), int(kept["alarms"])
         home.silent = [int(unit) for unit in kept.get("silent", ())]
+        home.islanded = bool(kept.get("islanded"))
         if kept["mode"] in MODES:
             home.mode = home.usual = kept["mode"]
         if "words" not in kept:
@@ -201,12 +204,31 @@ class Household:
         """Return the power of a moment; values move within a second."""
         config, seed = self.config, self.config.own_seed
         load = round(sky.consumption_w(seed, at_s))
+        if self.islanded:
+            return self._alone(load, at_s)
         if self.alarms:  # an inverter with a fault converts nothing
             return Flow(0, load, 0, load)
         pv = round(config.panels_w * sky.sunshine(seed, at_s))
         battery = round(self._battery_w(pv, load, at_s))
         pv = min(pv, config.inverter_w - battery)
         return Flow(pv, load, battery, load - pv - battery)
+
+    def _alone(self, load: int, at_s: float) -> Flow:
+        """Return the power of a moment without the grid: nothing is bought or sold.
+
+        The battery serves the home down to its reserve or lower limit. What nobody uses or stores
+        is not generated; what is asked for beyond what there is stays off.
+        """
+        config, wishes = self.config, self.wishes
+        if self.alarms:
+            return Flow(0, 0, 0, 0)
+        sun = min(config.panels_w * sky.sunshine(config.own_seed, at_s), config.inverter_w)
+        gives = max(0.0, self._above(max(wishes.reserve, wishes.least)))
+        takes = max(0.0, -self._above(wishes.most))
+        gives, takes = min(gives, config.battery_w), min(takes, config.battery_w)
+        battery = round(max(-takes, min(load - sun, gives, config.inverter_w)))
+        pv = min(round(sun), max(0, load - battery))
+        return Flow(pv, pv + battery, battery, 0)
 
     def _battery_w(self, pv: float, load: float, at_s: float) -> float:
         """Return what the battery gives (> 0) or takes, as the mode wants and the charge allows."""

@@ -45,6 +45,9 @@ _OF_MAKERS: dict[str, dict[str, int | str]] = {
     "meter": {"1.Mn": "Fronius", "1.Md": "Smart Meter TS 65A"},
 }
 
+#: "disconnected from the grid", of 701 Alrm and 103 Evt1
+_CUT_OFF = 1 << 4
+
 Place = tuple[int, int, str, int | None]
 
 
@@ -120,7 +123,8 @@ def refresh(
         # the second inverter gives half of what both give
         values["103'.W"] = values["103'.DCW"] = values["103.W"] // 2
         values["103.W"] -= values["103'.W"]
-        values["103'.St"], values["103'.Evt1"] = values["103.St"], 0
+        values["103'.St"] = values["103.St"]
+        values["103'.Evt1"] = _CUT_OFF if home.islanded else 0
     elif dialect == "solaredge-storedge":
         values["203.W"] = -values["203.W"]
     for name, value in values.items():
@@ -208,7 +212,7 @@ def _values_10x(home: Household, flow: Flow) -> dict[str, int]:
     return {
         "103.W": ac, "103.DCW": ac,
         "103.WH": (energy["pv"] + energy["discharge"] - energy["charge"]) & 0xFFFFFFFF,
-        "103.St": 7 if home.alarms else 8 if idle else 4, "103.Evt1": home.alarms,
+        "103.St": 7 if home.alarms else 8 if idle else 4, "103.Evt1": _events(home),
         "124.ChaState": stored * 10, "124.ChaSt": _charge_status(home, flow),
         "160.1.DCW": first, "160.2.DCW": flow.pv_w - first,
         "160.3.DCW": max(0, -flow.battery_w), "160.4.DCW": max(0, flow.battery_w),
@@ -229,8 +233,10 @@ def _values_7xx(home: Household, flow: Flow) -> dict[str, int]:
     first = flow.pv_w * 6 // 10
     idle = flow.pv_w == 0 and flow.battery_w == 0
     return {
-        "701.St": 0 if home.alarms else 1, "701.ConnSt": 1, "701.W": ac,
-        "701.InvSt": 6 if home.alarms else 7 if idle else 3, "701.Alrm": home.alarms,
+        "701.St": 0 if home.alarms else 1, "701.ConnSt": 0 if home.islanded else 1, "701.W": ac,
+        "701.InvSt": 6 if home.alarms else 7 if idle else 3, "701.Alrm": _events(home),
+        # forms the grid itself, or follows it
+        "701.DERMode": 2 if home.islanded else 1,
         "701.TotWhInj": max(0, energy["pv"] + energy["discharge"] - energy["charge"]),
         "713.SoC": round(home.stored * 1000),
         "124.ChaState": round(home.stored * 1000) * 10, "124.ChaSt": _charge_status(home, flow),
@@ -243,6 +249,10 @@ def _values_7xx(home: Household, flow: Flow) -> dict[str, int]:
         "202.W": flow.grid_w, "202.TotWhImp": energy["import"] & 0xFFFFFFFF,
         "202.TotWhExp": energy["export"] & 0xFFFFFFFF,
     }  # fmt: skip
+
+
+def _events(home: Household) -> int:
+    return home.alarms | (_CUT_OFF if home.islanded else 0)
 
 
 def _whole(energy: dict[str, float]) -> dict[str, int]:

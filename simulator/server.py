@@ -253,7 +253,7 @@ class _Device:
             # pymodbus reads back what it echoes
             return None
         # All reads of one poll should see one moment, but a command is seen at once.
-        moment = int(now_s), home.alarms, home.mode, tuple(home.silent)
+        moment = int(now_s), home.alarms, home.mode, tuple(home.silent), home.islanded
         if moment != self.shown.get(function):
             self.shown[function] = moment
             home.advance(now_s)

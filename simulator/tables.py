@@ -136,6 +136,8 @@ def _raw(table: Table, row: Row, truth: dict[str, float], home: Household) -> fl
         case "text":
             own = {"serial": config.serial or config.id, "model": config.model}
             return _fitting(table, row.key, own.get(row.key, config.firmware))
+        case "state" | "code" if row.ties and (home.islanded or row.unit == "code"):
+            return next(raw for raw, tied in row.ties.items() if tied is not home.islanded)
         case "state":
             idle = not truth["pv_w"] and not truth["battery_w"]
             wanted = State.FAULT if home.alarms else State.STANDBY if idle else State.RUNNING

@@ -30,6 +30,7 @@ from app.models import (
     Incident,
     Installation,
     MissingReport,
+    Outage,
     OutboxMail,
     PasswordReset,
     PointRun,
@@ -185,7 +186,15 @@ class Cast:
                 )
             ],
         )
-        db.session.add_all([reset, mail, campaign, upload, incident, alarm, export, order])
+        outage = Outage(
+            installation_id=home.id,
+            gateway_id=home.gateway_id,
+            began_at=NOW - timedelta(hours=3),
+            away_at=NOW - timedelta(hours=1),
+            ended_at=NOW - timedelta(hours=1),
+        )
+        rows = [reset, mail, campaign, upload, incident, alarm, export, order, outage]
+        db.session.add_all(rows)
         membership = EcoMembershipFactory(installation=home)
         db.session.add_all(points := self.seat_points(membership))
         coming = TermsVersionFactory(kind="service", effective_at=NOW + timedelta(days=9))
@@ -221,6 +230,7 @@ class Cast:
             "campaign_id": campaign.id,
             "alarm_id": alarm.id,
             "rollout_id": rollout.id,
+            "outage_id": outage.id,
             "step": 1,
             "incident_id": incident.id,
             "version_id": coming.id,

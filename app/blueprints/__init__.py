@@ -25,6 +25,7 @@ NOUNS = (
     "settings",
     "history",
     "plans",
+    "outages",
     "alarms",
     "points",
     "operator",

@@ -214,9 +214,9 @@ def tell(
     ).first()
     if new is None or waits:
         return
-    has_share = _has_share(reader.to, desk)
+    is_in_share = has_share(reader.to, desk)
     # an incident has a mail of its own, with its list: there are few, and none is left out
-    if incident_id is None and not has_share:
+    if incident_id is None and not is_in_share:
         return
     letter = LETTERS[kind][1 if reader.dealer_id else 0]
     key = f"alarm-notice-{new.id}"
@@ -232,7 +232,7 @@ def tell(
     )
 
 
-def _has_share(to: str, desk: Desk) -> bool:
+def has_share(to: str, desk: Desk) -> bool:
     """Count a mail to an address; tell whether it is one of the day's that go by themselves."""
     counted = db.session.execute(
         insert(AlarmQuota)

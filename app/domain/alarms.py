@@ -19,6 +19,7 @@ from .alarm_rules import GATEWAY, LOST
 from .inserts import insert
 from .live import LOST as LOST_AFTER
 from .live import Link, asked_until, is_away, link_of
+from .outage_rules import KEY as OUTAGE
 from .writes import count_changed
 
 # how often a gateway may raise within a day, and where that is remembered
@@ -68,6 +69,8 @@ class Noting:
             return {}
         at = taken_at.timestamp()
         standing = dict(row.standing)
+        # kept there, and none of the alarms' (domain/outages.py)
+        standing.pop(OUTAGE, None)
         since, count = standing.pop(RISES, (at, 0))
         if at - since >= DAY_S:
             since, count = at, 0

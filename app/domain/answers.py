@@ -15,7 +15,7 @@ from sqlalchemy import Executable, Row, delete, func, insert, select, update
 from ..extensions import db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
 from ..profiles.base import Discovery, Sample
-from . import alarm_rules, audit, batches, counting, energy_totals, readings
+from . import alarm_rules, audit, batches, counting, energy_totals, outages, readings
 from .alarms import Noting
 from .counting import Counted, Place, Standing
 from .energy import day_of
@@ -145,6 +145,7 @@ class _Writing:
     ) -> None:
         self.now, self.pace, self.defaults, self.owners = now, pace, defaults, owners
         self.alarms = Noting(now, defaults.quiet_s)
+        self.outages = outages.Noting(now)
         self.readings: list[dict[str, Any]] = []
         self.latest: list[dict[str, Any]] = []
         self.good: list[dict[str, Any]] = []
@@ -210,7 +211,8 @@ class _Writing:
         }
         if row.taken_at is None or answer.taken_at > row.taken_at:
             counted |= self._count(answer, sample, row)
-            counted["standing"] = self.alarms.note(row, answer.taken_at, sample)
+            standing = self.alarms.note(row, answer.taken_at, sample)
+            counted["standing"] = self.outages.note(row, answer.taken_at, sample, standing)
         elif answer.taken_at < row.taken_at:
             # what lies between two samples that were counted: the whole time is counted anew
             counted["recount_from"] = min(row.recount_from or answer.taken_at, answer.taken_at)
@@ -300,6 +302,7 @@ class _Writing:
                 after_wh=one.after_wh,
             )
         self.alarms.flush()
+        self.outages.flush()
 
 
 def limits_of(

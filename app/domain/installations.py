@@ -12,7 +12,18 @@ from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, Gateway, Installation, RegistrationDraft, Sheet, Transfer
 from ..models.addresses import PostalAddress
-from . import alarms, audit, drafts, gateways, links, mail, memberships, setting_orders, sheets
+from . import (
+    alarms,
+    audit,
+    drafts,
+    gateways,
+    links,
+    mail,
+    memberships,
+    outages,
+    setting_orders,
+    sheets,
+)
 from .clearing import AT_ONCE
 from .errors import NotFound, Rejected
 from .open_links import is_maintained
@@ -266,6 +277,7 @@ def close(
         installation, eco_ends, actor_id=actor.id, network_address=network_address, now=now
     )
     alarms.end_all(installation, now)
+    outages.end_all(installation, now)
     setting_orders.end_all(installation, now)
     return True
 

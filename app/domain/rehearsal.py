@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from ..extensions import db
-from ..models import Account, Gateway, Latest, PlanChoice
+from ..models import Account, Gateway, Installation, Latest, PlanChoice
 from . import energy_totals, gateways, live
 from .energy import day_of
 from .half_hours import LENGTH_S, HalfHour
@@ -114,11 +114,7 @@ def rehearse(
         latest = None
     gateway = db.session.get_one(Gateway, home.gateway_id)
     battery_wh = battery_wh_of(gateway.ratings, db.session.get(PlanChoice, home.id))
-    today, begins = day_of(now, site_zone)
-    lived = energy_totals.days_half_hours(
-        home.gateway_id, home.id, today - timedelta(days=LIVED_DAYS), today - timedelta(days=1)
-    )
-    days = [day for _date, halves in sorted(lived.items()) if (day := _day(halves))]
+    days = _lived(home, now, site_zone)
     soc_pct = round(latest.soc_pct) if latest is not None and latest.soc_pct is not None else None
     told = Rehearsal(
         home.site_name,
@@ -136,8 +132,7 @@ def rehearse(
         return told
     sun = dull([pv for _load, pv in days]) if with_sun else [0.0] * SLOTS
     living = Living([load for load, _pv in days], sun, battery_wh)
-    place = min(SLOTS - 1, int((now.timestamp() - begins) // LENGTH_S))
-    into = (now.timestamp() - begins - place * LENGTH_S) / LENGTH_S
+    begins, place, into = _slot(now, site_zone)
     worst = (lasts(living, reserve_pct, one) for one in range(SLOTS))
     told = replace(
         told,
@@ -151,6 +146,38 @@ def rehearse(
         now_lasts=lasts(living, latest.soc_pct, place, into),
         course=course(living, latest.soc_pct, begins, place),
     )
+
+
+def foretell(home: Installation, soc_pct: float, at: datetime, *, zone: str) -> Lasts | None:
+    """Return what would have been told at a moment without the sun; None: nothing.
+
+    `zone` is that of a site that has none of its own.
+    """
+    site_zone = home.zone or zone
+    gateway = db.session.get_one(Gateway, home.gateway_id)
+    battery_wh = battery_wh_of(gateway.ratings, db.session.get(PlanChoice, home.id))
+    days = _lived(home, at, site_zone)
+    if battery_wh is None or len(days) < LEAST_DAYS:
+        return None
+    _begins, place, into = _slot(at, site_zone)
+    living = Living([load for load, _pv in days], [0.0] * SLOTS, battery_wh)
+    return lasts(living, soc_pct, place, into)
+
+
+def _lived(home: Installation, at: datetime, zone: str) -> list[tuple[list[float], list[float]]]:
+    """Return use and sun of the days before a moment's."""
+    today, _begins = day_of(at, zone)
+    lived = energy_totals.days_half_hours(
+        home.gateway_id, home.id, today - timedelta(days=LIVED_DAYS), today - timedelta(days=1)
+    )
+    return [day for _date, halves in sorted(lived.items()) if (day := _day(halves))]
+
+
+def _slot(at: datetime, zone: str) -> tuple[float, int, float]:
+    """Return when a moment's day begins, its half hour, and how much of that is over (0 to 1)."""
+    _today, begins = day_of(at, zone)
+    place = min(SLOTS - 1, int((at.timestamp() - begins) // LENGTH_S))
+    return begins, place, (at.timestamp() - begins - place * LENGTH_S) / LENGTH_S
 
 
 def _day(halves: Mapping[float, HalfHour]) -> tuple[list[float], list[float]] | None:

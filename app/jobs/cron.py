@@ -54,6 +54,8 @@ every(5, "default", "history.make_due")
 every(60, "default", "measurements.recount_late")
 # what rises by a poll is mailed, and what went silent is found, within this time
 every(10, "default", "alarms.watch")
+# how an outage went is told soon after its end; that of a whole area, a few hundred at a time
+every(10, "default", "outages.report_ended")
 # plans are due at 17:05 of a site's clock, and at once for who chooses something else
 every(15, "default", "plans.claim_plans")
 # a plan waits until its device was read; a warning that was read is followed within a minute

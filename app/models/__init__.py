@@ -22,6 +22,7 @@ from .limits import ClaimAttempt, FailureCount
 from .links import DealerLook, MaintenanceLink
 from .mails import OutboxMail
 from .maintenance_contacts import MaintenanceContact
+from .outages import Outage
 from .passwords import PasswordReset
 from .plans import Plan, PlanChoice, WeatherReport
 from .points import (
@@ -82,6 +83,7 @@ __all__ = [
     "MaintenanceLink",
     "MeterCheckpoint",
     "MissingReport",
+    "Outage",
     "OutboxMail",
     "Passkey",
     "PasskeyChallenge",

@@ -43,6 +43,8 @@ class Installation(PostalAddress, Model):
     contract_current_a: Mapped[int | None]
     # how much is kept for an outage, in %, by operating mode: domain/setting_reserves.py
     reserves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # the owner is mailed how an outage went
+    mails_of_outages: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     gateway: Mapped[Gateway] = relationship()
     account: Mapped[Account] = relationship()

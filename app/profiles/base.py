@@ -153,6 +153,7 @@ class Sample:
     `QUANTITIES`; `counter_size` (what it wraps at) lacks those that never do. `computed` names the
     values that are derived from others instead of measured. `silent_units` are those of the
     device's units that gave no values: what is the sum over all of them is then unknown.
+    `grid_tied` is False where the device says that the grid is away, None where it says nothing.
     """
 
     pv_w: float | None = None
@@ -167,6 +168,7 @@ class Sample:
     counter_size: dict[str, float] = field(default_factory=dict)
     computed: frozenset[str] = frozenset()
     silent_units: tuple[int, ...] = ()
+    grid_tied: bool | None = None
 
 
 class Profile(Protocol):

@@ -47,7 +47,7 @@ _ROWS = (
         side="AC", low=-32_767, high=32_766),
     Row("battery_w", 35182, "i32", "W", f"{_LIB}: + = discharge", side="DC",
         low=-MAX_W, high=MAX_W),
-    Row("state", 35187, "u16", "state", _LIB, states=_STATES),
+    Row("state", 35187, "u16", "state", _LIB, states=_STATES, ties={1: True, 2: False}),
     Row("errors", 35189, "u32", "bits", _LIB, bits=_ERRORS),
     Row("pv_wh", 35191, "u32", "Wh", f"{_LIB}: 0.1 kWh", times=100, side="DC",
         low=0, high=MAX_WH),

@@ -19,6 +19,12 @@ _STATES = {
     **dict.fromkeys((0x0308, 0x030C), State.STANDBY),
 }
 
+# 0x0203 and 0x0A00 run off the grid; the source calls these on-grid, connected or scheduled by it
+_TIES = {
+    **dict.fromkeys((0x0200, 0x0201, 0x0202, 0x0401, 0x0402, 0x0403, 0x0404, 0x0405), True),
+    **dict.fromkeys((0x0203, 0x0A00), False),
+}
+
 # Bits that the source ranks as warnings are no faults: they name nothing here.
 _ALARMS_1 = (
     "high_string_voltage", "dc_arc_fault", "string_reversed", "", "", "afci_self_check_failed",
@@ -50,7 +56,7 @@ _ROWS = (
     Row("pv_w", 32064, "i32", "W", _LIB, side="DC", low=-1000, high=MAX_W),
     Row("ac_w", 32080, "i32", "W", f"{_LIB}: + = out of the inverter", side="AC",
         low=-MAX_W, high=MAX_W),
-    Row("state", 32089, "u16", "state", _LIB, states=_STATES),
+    Row("state", 32089, "u16", "state", _LIB, states=_STATES, ties=_TIES),
     # not 32106, which counts what leaves the inverter: the battery's part is in it
     Row("pv_wh", 32108, "u32", "Wh", "evcc: total of the DC input, 0.01 kWh", times=10,
         side="DC", low=0, high=MAX_WH, part="total"),

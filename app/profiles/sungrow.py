@@ -16,6 +16,7 @@ _STATES = {
     0x0100: State.FAULT,
     0x0400: State.RUNNING,  # maintenance mode
     0x0800: State.RUNNING,  # forced mode
+    0x1000: State.RUNNING,  # off the grid
     0x2501: State.STANDBY,  # restarting
     0x4000: State.RUNNING,  # led by an external energy management
 }
@@ -28,7 +29,8 @@ _ROWS = (
     Row("rated_inverter", 5000, "u16", "W", f"{_HA}: 0.1 kW", times=100, low=1, high=MAX_W,
         once=True),
     Row("pv_w", 5016, "u32", "W", f"{_HA}: total DC power", side="DC", low=0, high=MAX_W),
-    Row("state", 12999, "u16", "state", "OpenEMS", states=_STATES),
+    Row("state", 12999, "u16", "state", "OpenEMS; 0x1000 off the grid: openHAB, SystemState",
+        states=_STATES, ties={0x0040: True, 0x1000: False}),
     Row("flow", 13000, "u16", "code", f"{_HA}: bit 1 charging, bit 2 discharging"),
     Row("pv_wh", 13002, "u32", "Wh", f"{_HA}: 0.1 kWh", times=100, side="DC",
         low=0, high=MAX_WH),

@@ -13,6 +13,10 @@ skipped. Values and offsets come from SunSpec's model definitions.
 
 Consumption has no counter of its own in SunSpec: it is the balance of the others.
 Meter events are left out: they tell of the grid, not of the system.
+
+Whether the grid is there: 103 Evt1 and 701 Alrm have a bit for "disconnected from the grid". 701
+says it besides by ConnSt (told apart from an inverter that merely sleeps) and by DERMode, which is
+"grid forming" while the device provides the grid itself.
 """
 
 import math
@@ -32,7 +36,7 @@ from .base import (
     State,
     worst,
 )
-from .sunspec_plan import Plan, Term, compile_shape
+from .sunspec_plan import Plan, Term, Tie, compile_shape
 from .sunspec_walk import discover
 
 #: Power of ten → what to multiply and divide by: 653 / 10 is exact where 653 * 0.1 is not.
@@ -40,6 +44,10 @@ _SCALES = {power: (10 ** max(power, 0), 10 ** max(-power, 0)) for power in range
 
 # The top bit means "not implemented", whatever the others say.
 _ABSENT_BITS = 0x80000000
+
+# 701's ConnSt and DERMode, and what an enumeration says in place of a value
+_DISCONNECTED, _CONNECTED, _NO_ENUM = 0, 1, 0xFFFF
+_FOLLOWING, _FORMING = 1, 2
 
 # Names of alarms that are kept: a device of many parts repeats itself, a hostile one never ends.
 _MAX_ALARMS = 50
@@ -162,6 +170,7 @@ def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) ->
         sizes,
         plan.computed | {"pv_w"} if also.stores else plan.computed,
         silent,
+        _grid_tied(values, plan),
     )
 
 
@@ -263,6 +272,34 @@ def _silent(values: list[Any], plan: Plan) -> tuple[int, ...]:
 
 def _state(values: list[Any], plan: Plan) -> State:
     return worst([names.get(values[place], State.UNKNOWN) for place, names in plan.states])
+
+
+def _grid_tied(values: list[Any], plan: Plan) -> bool | None:
+    """Tell whether the grid is there: for several inverters, whether it is for any of them."""
+    told = [_tied(values, tie) for tie in plan.ties]
+    return True if True in told else False if False in told else None
+
+
+def _tied(values: list[Any], tie: Tie) -> bool | None:
+    state = values[tie.state]
+    if state == _NO_ENUM:
+        return None
+    bits = values[tie.alarms] if tie.alarms >= 0 else _ABSENT_BITS
+    if not bits & _ABSENT_BITS and bits >> tie.cut_off & 1:
+        return False
+    mode = values[tie.mode] if tie.mode >= 0 else _ABSENT_BITS
+    follows = not mode & _ABSENT_BITS and mode & _FOLLOWING
+    forms = not mode & _ABSENT_BITS and mode & _FORMING and not follows
+    connected = values[tie.connected] if tie.connected >= 0 else _NO_ENUM
+    if connected == _CONNECTED:
+        return True
+    if connected == _DISCONNECTED:
+        # one that sleeps opens its relay as well: only while it works does that tell of the grid
+        return False if forms or tie.states.get(state) is State.RUNNING else None
+    if forms:
+        return False
+    # whoever has the bit says with it that the grid is there
+    return True if follows or not bits & _ABSENT_BITS else None
 
 
 def _alarms(values: list[Any], plan: Plan) -> tuple[str, ...]:

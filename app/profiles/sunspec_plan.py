@@ -63,6 +63,19 @@ class Term(NamedTuple):
     wraps: float | None
 
 
+class Tie(NamedTuple):
+    """Where an inverter tells whether the grid is there; -1 is nowhere."""
+
+    state: int
+    states: Mapping[int, State]
+    #: a bit field, and its bit for "cut off from the grid"
+    alarms: int
+    cut_off: int
+    #: 701's ConnSt and DERMode
+    connected: int = -1
+    mode: int = -1
+
+
 @dataclass(slots=True)
 class Plan:
     """What to read, and where among the unpacked registers each value is."""
@@ -79,6 +92,7 @@ class Plan:
     counters: dict[str, list[Term]] = field(default_factory=dict)
     states: list[tuple[int, dict[int, State]]] = field(default_factory=list)
     alarms: list[tuple[int, dict[int, str]]] = field(default_factory=list)
+    ties: list[Tie] = field(default_factory=list)
     #: by inverter, values of which at least one is there while it works, with what means "none"
     units: list[tuple[tuple[int, int | None], ...]] = field(default_factory=list)
     #: `pv` is all the inverter takes in on the DC side, the battery's part included
@@ -157,6 +171,7 @@ class _Compiler:
             self._add(self.made.ac, found, "W")
             points = sunspec_models.model(found.number).points
             state = points["InvSt" if found.number == 701 else "St"]
+            alarms = points["Alrm" if found.number == 701 else "Evt1"]
             self._unit(found, (points["W"], state))
             if self._want(found, state, 0) is not None:
                 names = {
@@ -164,7 +179,16 @@ class _Compiler:
                     for raw, name in state.symbols.items()
                 }
                 self.made.states.append((found.address + state.offset, names))
-            self._alarms(found, points["Alrm" if found.number == 701 else "Evt1"], "inverter")
+                self._tie(found, found.address + state.offset, names, alarms)
+            self._alarms(found, alarms, "inverter")
+
+    def _tie(self, found: Found, state: int, names: Mapping[int, State], alarms: Point) -> None:
+        points = sunspec_models.model(found.number).points
+        cut_off = next(bit for bit, name in alarms.symbols.items() if name == "GRID_DISCONNECT")
+        told = [points.get(name) for name in ("ConnSt", "DERMode")]
+        places = [self._want(found, point, 0) if point else None for point in (alarms, *told)]
+        at, connected, mode = (-1 if place is None else place for place in places)
+        self.made.ties.append(Tie(state, names, at, cut_off, connected, mode))
 
     def _unit(self, found: Found, points: tuple[Point, ...]) -> None:
         wanted = [(self._want(found, point, 0), point.absent) for point in points]
@@ -307,11 +331,11 @@ class _Compiler:
                     spans[-1].update(piece)
                 else:
                     spans.append(piece)
-        places: dict[int, int] = {}
+        places: dict[int, int] = {-1: -1}
         made = self.made
         for span in spans:
             for address in sorted(span):
-                places[address] = len(places)
+                places[address] = len(places) - 1
         made.requests = tuple(ReadRequest(3, min(span), _width(span)) for span in spans)
         made.structs = tuple(Struct(_format(span)) for span in spans)
         made.headers = tuple(
@@ -326,13 +350,19 @@ class _Compiler:
             made.pv, made.battery, made.grid, made.ac, made.soc, *made.counters.values()
         ):  # fmt: skip
             terms[:] = [
-                term._replace(
-                    place=places[term.place], scale=places[term.scale] if term.scale >= 0 else -1
-                )
-                for term in terms
+                term._replace(place=places[term.place], scale=places[term.scale]) for term in terms
             ]
         made.states = [(places[address], names) for address, names in made.states]
         made.alarms = [(places[address], names) for address, names in made.alarms]
+        made.ties = [
+            tie._replace(
+                state=places[tie.state],
+                alarms=places[tie.alarms],
+                connected=places[tie.connected],
+                mode=places[tie.mode],
+            )
+            for tie in made.ties
+        ]
         made.units = [
             tuple((places[address], absent) for address, absent in unit) for unit in made.units
         ]

@@ -89,6 +89,8 @@ class Row:
     #: read when the device is discovered, not at each poll
     once: bool = False
     states: Mapping[int, State] = field(default_factory=dict)
+    #: raw values that tell whether the grid is there; with any other the device does not say
+    ties: Mapping[int, bool] = field(default_factory=dict)
     #: names of bits, from bit 0 on; an empty name is a bit that means nothing here
     bits: tuple[str, ...] = ()
     #: what nobody has confirmed about this row; empty where the source says it all
@@ -298,8 +300,11 @@ class TableProfile:
                 values[formula.key] = value
         states: list[State] = []
         alarms: list[str] = []
+        grid_tied = None
         for row in plan.polled:
             raw = values.get(row.key)
+            if row.ties and raw is not None:
+                grid_tied = row.ties.get(int(raw))
             if row.unit == "state" and raw is not None:
                 states.append(row.states.get(int(raw), State.UNKNOWN))
             elif row.unit == "bits" and raw is not None:
@@ -323,6 +328,7 @@ class TableProfile:
                 if row.kind.startswith("u")
             },
             computed=plan.computed,
+            grid_tied=grid_tied,
         )
 
     def values(self, layout: Layout, blocks: Sequence[bytes]) -> dict[str, float | str]:

@@ -33,6 +33,9 @@ _ROWS = (
     Row("soc_pct", 843, "u16", "%", _CSV, low=0, high=100),
     Row("state", 844, "u16", "state", f"{_CSV}: 0 idle, 1 charging, 2 discharging",
         states=_STATES),
+    # a generator is not the grid, and no word of it either
+    Row("source", 826, "i16", "code", f"{_CSV}: 1 grid, 240 not connected",
+        ties={1: True, 240: False}, part="source"),
     Row("pv_dc_w", 850, "u16", "W", f"{_CSV}: PV at the battery's side", side="DC",
         low=0, high=65_534, part="pv_dc"),
 )  # fmt: skip

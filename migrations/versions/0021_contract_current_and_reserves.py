@@ -1,7 +1,7 @@
 """what a home's contract lets it buy at once, and what it keeps for an outage by mode
 
 Revision ID: 0021
-Revises: 0019
+Revises: 0020
 Create Date: 2026-11-23 17:30:00
 
 """

@@ -35,6 +35,7 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
         "send_due",
         "run_due",
         "watch",
+        "report_ended",
         "make_due",
         "claim_plans",
         "place_plans",

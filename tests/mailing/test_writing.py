@@ -23,6 +23,7 @@ from app.models import (
     EcoMembership,
     EmailChange,
     GiftOrder,
+    Outage,
     OutboxMail,
     PasswordReset,
     PointTransaction,
@@ -206,6 +207,7 @@ SUBJECTS = {
     ),
     "gift_done": ("【ポイント交換のお知らせ】日向 & 券", "Your gift: Hinata & voucher"),
     "gift_returned": ("【ポイント返却のお知らせ】日向 & 券", "Points returned: Hinata & voucher"),
+    "outage_ended": ("【停電のお知らせ】日向 & 家", "The power is back: 日向 & 家"),
     "setting_changed": (
         "【設定変更のお知らせ】日向 & 家",
         "Settings were changed: 日向 & 家",
@@ -256,6 +258,7 @@ NAMES_THE_GATEWAY = (
     "points_credited",
     "setting_changed",
     "setting_failed",
+    "outage_ended",
 )
 # nothing is left to do on the web
 NO_BUTTON = (
@@ -358,7 +361,18 @@ def cast_rows() -> dict[str, int]:
         how_ended="unlinked",
     )
     membership = EcoMembershipFactory(installation=installation)
+    outage = Outage(
+        installation_id=installation.id,
+        gateway_id=gateway.id,
+        began_at=NOW - timedelta(hours=5),
+        away_at=NOW - timedelta(minutes=1),
+        ended_at=NOW,
+        soc_began=80.0,
+    )
+    db.session.add(outage)
+    db.session.flush()
     return {
+        "outage": outage.id,
         **credit_rows(membership),
         "token": ApiTokenFactory(account=account, name="日向 & 家").id,
         "link": link.id,

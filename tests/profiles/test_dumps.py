@@ -84,7 +84,8 @@ def test_a_sungrow_that_charges_from_another_inverter_behind_it() -> None:
 
 def test_a_victron_that_charges_and_imports() -> None:
     found, sample = play(profiles.get("victron-gx"), dumps.VICTRON)
-    assert found.layout.shape == "pv_dc"
+    assert found.layout.shape == "source pv_dc"
+    assert sample.grid_tied
     assert found.identity.serial == "badbeef15bad"
     assert sample.pv_w == 300 + 10 + 20 + 30 + 110 + 120 + 130 + 210 + 220 + 230
     assert sample.load_w == 310 + 320 + 330

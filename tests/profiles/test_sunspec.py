@@ -95,8 +95,10 @@ def meter_203(w=-1200, export=70_000, imported=90_000, number=203):
     return model(number, 105, points)
 
 
-def inverter_701(w=3000, st=3, alarm=0, injected=5_000_000):
+def inverter_701(w=3000, st=3, alarm=0, injected=5_000_000, **rest):
     points = {4: st, 6: u32(alarm), 10: w, 19: u64(injected), 23: u64(0), 116: 0, 120: 0}
+    named = {"conn": 5, "mode": 8}
+    points |= {named[name]: u32(v) if name == "mode" else v for name, v in rest.items()}
     return model(701, 153, points)
 
 
@@ -357,6 +359,56 @@ def test_two_inverters_are_two_units_and_one_sum():
     assert device.discover().units == (Unit(1, "HD-55", "A1"), Unit(2, "HD-40", "B2"))
     sample = device.sample()
     assert (sample.pv_w, sample.load_w, sample.state) == (6200, 4800, State.FAULT)
+
+
+SLEEPS, WORKS, STANDS_BY = 1, 3, 7
+AWAY, NO_BITS = 1 << 4, 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("told", "tied"),
+    [
+        ({}, True),
+        ({"alarm": AWAY}, False),
+        ({"alarm": AWAY, "conn": 1}, False),
+        ({"alarm": 1}, True),
+        ({"alarm": NO_BITS}, None),
+        ({"alarm": NO_BITS, "conn": 1}, True),
+        ({"alarm": NO_BITS, "conn": 0xFFFF, "mode": NO_BITS}, None),
+        ({"alarm": NO_BITS, "mode": 1}, True),
+        ({"alarm": NO_BITS, "mode": 2}, False),
+        # one that can form a grid, and follows one now
+        ({"alarm": NO_BITS, "mode": 3}, True),
+        ({"conn": 1, "mode": 2}, True),
+        ({"conn": 0, "st": WORKS}, False),
+        # it opened its relay to sleep
+        ({"conn": 0, "st": SLEEPS}, None),
+        ({"conn": 0, "st": STANDS_BY, "mode": 1}, None),
+        ({"conn": 0, "st": STANDS_BY, "mode": 2}, False),
+        ({"st": 0xFFFF, "conn": 0}, None),
+    ],
+)
+def test_a_701_tells_whether_the_grid_is_there(told, tied):
+    models = (common(), inverter_701(**told), meter_203())
+    assert Device(*models).sample().grid_tied is tied
+
+
+@pytest.mark.parametrize(
+    ("events", "tied"),
+    [
+        ((0,), True),
+        ((AWAY,), False),
+        ((1 << 2,), True),
+        ((NO_BITS,), None),
+        # one of two was cut off by itself
+        ((AWAY, 0), True),
+        ((AWAY, AWAY), False),
+        ((AWAY, NO_BITS), False),
+    ],
+)
+def test_a_103_tells_whether_the_grid_is_there(events, tied):
+    inverters = [part for evt in events for part in (common(), inverter_103(evt=evt))]
+    assert Device(*inverters, meter_203()).sample().grid_tied is tied
 
 
 def test_texts_of_a_device_hold_nothing_but_printable_characters():

@@ -239,6 +239,15 @@ def test_every_state_is_told(table: Table, row: Row) -> None:
     assert sampled(table, {row.key: 0x7ABC}).state is State.UNKNOWN
 
 
+@pytest.mark.parametrize(("table", "row"), [each for each in ROWS if each[1].ties])
+def test_whether_the_grid_is_there_is_told_or_not_known(table: Table, row: Row) -> None:
+    assert set(row.ties.values()) == {True, False}
+    for raw, tied in row.ties.items():
+        assert sampled(table, {row.key: raw}).grid_tied is tied
+    for raw in row.states.keys() - row.ties.keys() | {0x7ABC}:
+        assert sampled(table, {row.key: raw}).grid_tied is None
+
+
 @pytest.mark.parametrize(("table", "row"), [each for each in ROWS if each[1].unit == "bits"])
 def test_every_alarm_bit_is_told(table: Table, row: Row) -> None:
     for bit, name in enumerate(row.bits):

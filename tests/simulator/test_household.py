@@ -147,3 +147,26 @@ def test_a_home_kept_by_an_older_simulator_lives_on():
     old = Household.resume(new.config, {**kept, "mode": "standby"})
     assert (old.mode, old.usual, old.manners) == ("safe", "safe", "obey")
     assert old.energy == new.energy
+
+
+@given(seconds=st.floats(0, 366 * 86400), stored=st.floats(0, 1), wanted=wishes)
+def test_without_the_grid_nothing_is_bought_or_sold(seconds, stored, wanted):
+    house = Household(Config("SIM000000007"), stored=stored, wishes=wanted, islanded=True)
+    flow = house.flow(at(0) + seconds)
+    assert flow.grid_w == 0
+    assert flow.pv_w + flow.battery_w == flow.load_w >= 0
+    assert flow.pv_w >= 0
+    assert abs(flow.battery_w) <= house.config.battery_w
+
+
+def test_without_the_grid_the_battery_serves_the_home_down_to_its_reserve():
+    house = home(now_s=at(18))
+    house.stored, house.wishes, house.islanded = 0.6, Wishes(reserve=20), True
+    bought = house.energy["import"]
+    house.advance(at(19))
+    assert house.flow(at(19)).load_w > 0
+    assert 0.2 < house.stored < 0.6
+    house.advance(at(6, day=23))
+    assert house.stored == pytest.approx(0.2, abs=0.01)
+    assert house.flow(at(6, day=23)).load_w < 60
+    assert house.energy["import"] == bought

@@ -125,6 +125,34 @@ def test_an_alarm_stands_until_it_is_cleared(dialect):
         assert read(endpoint).sample.state is not State.FAULT
 
 
+@pytest.mark.parametrize("dialect", ["7xx", "10x", "10x-2"])
+def test_a_home_that_loses_the_grid_says_so_and_lives_on(dialect, tmp_path):
+    clock = Clock(NOON_S + 8 * 3600)  # 20:00
+    with running_simulator([home(dialect)], clock=clock, state_dir=tmp_path) as running:
+        endpoint = running.endpoints["SIM000000001"]
+        before = read(endpoint).sample
+        assert before.grid_tied
+        assert running.command("outage 1") == "ok SIM000000001 outage"
+        during = read(endpoint).sample
+        assert during.grid_tied is False
+        assert "inverter.grid_disconnect" in during.alarms
+        assert during.state is State.RUNNING
+        assert during.grid_w == 0
+        assert during.load_w == during.battery_w > 0
+    clock.now_s += 600
+    with running_simulator([home(dialect)], clock=clock, state_dir=tmp_path) as running:
+        endpoint = running.endpoints["SIM000000001"]
+        later = read(endpoint).sample
+        assert later.grid_tied is False
+        for counter in ("import_wh", "export_wh"):
+            assert later.counters[counter] == pytest.approx(during.counters[counter], abs=2)
+        assert later.counters["discharge_wh"] > during.counters["discharge_wh"]
+        running.command("grid 1")
+        after = read(endpoint).sample
+    assert after.grid_tied
+    assert after.alarms == ()
+
+
 def test_counters_survive_a_restart_and_fall_when_reset(tmp_path):
     clock = Clock()
     with running_simulator(1, state_dir=tmp_path, clock=clock) as running:

@@ -25,6 +25,21 @@ def read(endpoint: str, profile: str, layout: object = None) -> PollResult:
     return uvloop.run(poll(target, timeout_s=5, now=lambda: datetime(2026, 11, 22, 3, tzinfo=UTC)))
 
 
+@pytest.mark.parametrize(
+    "table", [table for table in TABLES.values() if any(row.ties for row in table.rows)]
+)
+def test_a_home_that_loses_the_grid_says_so(table: Table) -> None:
+    home = Config("SIM000000001", dialect=table.name, serial="S-1")
+    with running_simulator([home], clock=NIGHT.timestamp) as running:
+        endpoint = running.endpoints["SIM000000001"]
+        for command, tied in (("outage 1", False), ("grid 1", True)):
+            running.command(command)
+            sample = read(endpoint, table.name).sample
+            assert sample
+            assert sample.grid_tied is tied
+            assert tied or sample.grid_w == 0
+
+
 @every_table
 @pytest.mark.parametrize(
     ("moment", "mode"),

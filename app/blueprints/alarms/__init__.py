@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import alarm_acts, alarm_lists
+from ...domain import alarm_acts, alarm_lists, outages
 from ...extensions import lazy_gettext as _
 from ...transaction import transaction
 from ..context import settings
@@ -40,6 +40,7 @@ def show(gateway_id: str) -> str:
         zone=installation.zone or settings().site_zone,
         is_owner=installation.account_id == current_user.id,
         causes=alarm_lists.causes_of(shown.standing),
+        outages=outages.during(installation.id, [*shown.standing, *shown.past.rows]),
     )
 
 

@@ -97,6 +97,8 @@ ACTIONS: Mapping[str, object] = {
     "rollout.rolled_back": _("一斉変更を元に戻した"),
     "rollout.started": _("一斉変更を始めた"),
     "rollout.stopped": _("一斉変更を止めた"),
+    "outage.mails_off": _("停電のメールを止めた"),
+    "outage.mails_on": _("停電のメールを再開した"),
     "setting.asked": _("設定の変更を申し込んだ"),
     "setting.kept": _("契約電流を変更した"),
     "setting.mails_off": _("設定の変更のメールを止めた"),

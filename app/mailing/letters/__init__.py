@@ -10,6 +10,7 @@ from . import (
     eco,
     gateways,
     links,
+    outages,
     points,
     registrations,
     security,
@@ -32,6 +33,7 @@ LETTERS: Mapping[str, Callable[[OutboxMail, Desk], Words]] = {
         eco,
         points,
         settings,
+        outages,
     )
     for letter in noun.LETTERS
 }

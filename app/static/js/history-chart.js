@@ -72,7 +72,7 @@
     scales: {
       x: {
         stacked: data.kind === "bars",
-        ticks: data.kind === "bars" ? { maxRotation: 0, autoSkipPadding: 12 } : hours,
+        ticks: data.kind === "bars" || data.ticks === "auto" ? { maxRotation: 0, autoSkipPadding: 12 } : hours,
         grid: { display: false },
       },
       energy: {
