@@ -20,7 +20,7 @@ from app.domain.applications import Agreed, Declared
 from app.domain.energy import day_of
 from app.domain.errors import Rejected
 from app.domain.programme import Programme
-from app.extensions import db
+from app.extensions import WAKE_KEY, db
 from app.models import Account, EcoMembership, Installation, PollState
 from app.profiles.base import Sample, State
 from app.transaction import transaction
@@ -48,6 +48,8 @@ def begin(folder: Folder, customer_mail: str, settings: Settings, now: datetime)
     # an operator's own programme may have no place for these homes
     with suppress(Rejected, terms.NothingPublished), transaction():
         _take_part(homes[0], settings, now)
+        # no queue server runs yet: the letter goes out with cron's next round
+        db.session.info.pop(WAKE_KEY, None)
     with transaction():
         _note(homes[0], now - BEGAN, (PASSED,))
     with transaction():
