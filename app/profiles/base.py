@@ -153,6 +153,8 @@ class Sample:
     `QUANTITIES`; `counter_size` (what it wraps at) lacks those that never do. `computed` names the
     values that are derived from others instead of measured. `silent_units` are those of the
     device's units that gave no values: what is the sum over all of them is then unknown.
+    `unit_alarms` are those of `alarms` of which a device of several units says whose they are, each
+    with the unit's number.
     """
 
     pv_w: float | None = None
@@ -167,6 +169,7 @@ class Sample:
     counter_size: dict[str, float] = field(default_factory=dict)
     computed: frozenset[str] = frozenset()
     silent_units: tuple[int, ...] = ()
+    unit_alarms: tuple[tuple[int, str], ...] = ()
 
 
 class Profile(Protocol):

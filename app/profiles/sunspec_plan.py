@@ -78,7 +78,8 @@ class Plan:
     soc: list[Term] = field(default_factory=list)
     counters: dict[str, list[Term]] = field(default_factory=dict)
     states: list[tuple[int, dict[int, State]]] = field(default_factory=list)
-    alarms: list[tuple[int, dict[int, str]]] = field(default_factory=list)
+    #: place, the bits' names, and the number of the unit; 0 where there is one or it is not told
+    alarms: list[tuple[int, dict[int, str], int]] = field(default_factory=list)
     #: by inverter, values of which at least one is there while it works, with what means "none"
     units: list[tuple[tuple[int, int | None], ...]] = field(default_factory=list)
     #: `pv` is all the inverter takes in on the DC side, the battery's part included
@@ -153,7 +154,7 @@ class _Compiler:
     # ---- which points -------------------------------------------------------------------
 
     def _inverters(self, inverters: list[Found]) -> None:
-        for found in inverters:
+        for number, found in enumerate(inverters, 1):
             self._add(self.made.ac, found, "W")
             points = sunspec_models.model(found.number).points
             state = points["InvSt" if found.number == 701 else "St"]
@@ -164,7 +165,12 @@ class _Compiler:
                     for raw, name in state.symbols.items()
                 }
                 self.made.states.append((found.address + state.offset, names))
-            self._alarms(found, points["Alrm" if found.number == 701 else "Evt1"], "inverter")
+            self._alarms(
+                found,
+                points["Alrm" if found.number == 701 else "Evt1"],
+                "inverter",
+                unit_no=number if len(inverters) > 1 else 0,
+            )
 
     def _unit(self, found: Found, points: tuple[Point, ...]) -> None:
         wanted = [(self._want(found, point, 0), point.absent) for point in points]
@@ -287,10 +293,12 @@ class _Compiler:
         if term := self._term(found, name, at, 1, _MAX_WH):
             self.made.counters.setdefault(quantity, []).append(term)
 
-    def _alarms(self, found: Found, point: Point, prefix: str, at: int = 0) -> None:
+    def _alarms(
+        self, found: Found, point: Point, prefix: str, at: int = 0, *, unit_no: int = 0
+    ) -> None:
         address = self._want(found, point, at)
         if address is not None:
-            self.made.alarms.append((address, dict(_bit_names(point, prefix))))
+            self.made.alarms.append((address, dict(_bit_names(point, prefix)), unit_no))
 
     # ---- the reads -----------------------------------------------------------------------
 
@@ -332,7 +340,7 @@ class _Compiler:
                 for term in terms
             ]
         made.states = [(places[address], names) for address, names in made.states]
-        made.alarms = [(places[address], names) for address, names in made.alarms]
+        made.alarms = [(places[address], names, unit) for address, names, unit in made.alarms]
         made.units = [
             tuple((places[address], absent) for address, absent in unit) for unit in made.units
         ]
