@@ -4,9 +4,9 @@ A device secret cannot be guessed, so nobody is ever locked out: an address that
 (which many gateways behind one NAT may share) only has few places left at a time, in which whoever
 knows its secret signs in as ever. What cannot be counted any more has those few places, too.
 
-Addresses from which anything failed within the hour have half of all places between them: however
-many connections they leave open and silent, the doors stay open to others. An address that nobody
-knows yet may fill them once.
+Several addresses from which anything failed within the hour have half of all places between them:
+however many connections they leave open and silent, the doors stay open to others. An address that
+nobody knows yet may fill them once.
 """
 
 import asyncio
@@ -47,9 +47,7 @@ class Doors:
         """Take a place for a connection; False if its address has none left."""
         if self._inside[address] >= PLACES_OF_SUSPECTS and self._is_suspect(address, now_s):
             return False
-        if self._has_failed(address, now_s) and self._inside_failing(now_s) >= (
-            self.most * SHARE_OF_FAILING
-        ):
+        if self._has_failed(address, now_s) and not self._has_share(address, now_s):
             return False
         self._inside[address] += 1
         self._total += 1
@@ -88,10 +86,14 @@ class Doors:
     def _has_failed(self, address: str, now_s: float) -> bool:
         return now_s - self._last.get(address, -REMEMBERED_S) < REMEMBERED_S
 
-    def _inside_failing(self, now_s: float) -> int:
-        return sum(
-            count for address, count in self._inside.items() if self._has_failed(address, now_s)
+    def _has_share(self, address: str, now_s: float) -> bool:
+        others = sum(
+            count
+            for other, count in self._inside.items()
+            if other != address and self._has_failed(other, now_s)
         )
+        # alone it is one NAT, or a proxy behind which all gateways are: its own counts are enough
+        return not others or others + self._inside[address] < self.most * SHARE_OF_FAILING
 
     def _forget(self, now_s: float) -> None:
         self._last = {name: at for name, at in self._last.items() if self._has_failed(name, now_s)}

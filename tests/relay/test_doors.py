@@ -59,12 +59,18 @@ def test_addresses_that_fail_leave_half_of_the_places_to_others() -> None:
     doors = Doors(most=100, free_failures=60)
     for number in range(20):
         doors.failed(f"198.51.100.{number}", 0)
-    crowd = sum(entered(doors, f"198.51.100.{number}", 1) for number in range(20))
-    assert crowd == 50
+    crowd = [f"198.51.100.{number}" for number in range(20)] * 10
+    assert sum(entered(doors, address, 1, 1) for address in crowd) == 50
     assert doors._free.is_set()
     assert entered(doors, HERE, 1, 10) == 10
     # they were forgiven by then
     assert entered(doors, "198.51.100.1", REMEMBERED_S + 1, 10) == 10
+
+
+def test_the_one_address_behind_which_all_gateways_are_is_not_halved() -> None:
+    doors = Doors(most=100, free_failures=60)
+    doors.failed(HERE, 0)
+    assert entered(doors, HERE, 1) == 100
 
 
 def test_seven_addresses_that_never_sign_in_keep_others_out_for_two_minutes_of_an_hour() -> None:
