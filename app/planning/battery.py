@@ -1,6 +1,7 @@
 """What a battery does under orders, half hour by half hour, for many likely courses at once."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,14 @@ class Battery:
     # an inverter and a lithium cell lose about so much each way
     charge_efficiency: float = 0.95
     discharge_efficiency: float = 0.95
+    #: what the home may buy in all while the grid charges it
+    grid_w: float = inf
 
     def __post_init__(self) -> None:
         if not (self.capacity_wh > 0 and self.charge_w > 0 and self.discharge_w > 0):
             raise ValueError("a battery has a capacity and powers above 0")
+        if not self.grid_w > 0:
+            raise ValueError("a home may buy more than nothing")
         if not 0 <= self.floor < self.ceiling <= 1:
             raise ValueError("floor and ceiling are shares, the floor below the ceiling")
         if not (0 < self.charge_efficiency <= 1 and 0 < self.discharge_efficiency <= 1):
@@ -42,6 +47,10 @@ class Battery:
     def discharge_wh(self) -> float:
         """Return what it gives at most in a half hour."""
         return self.discharge_w * HOURS
+
+    def most_bought(self, deficit_wh: Floats) -> Floats:
+        """Return what the grid may charge it with, beside what the home buys for itself."""
+        return np.clip(self.grid_w * HOURS - deficit_wh, 0.0, self.charge_wh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,8 @@ def follow(
         store = np.where(orders.may_store[..., slot], store, 0.0)
         grid_to = orders.grid_to[..., slot]
         wanted = np.minimum(grid_to * battery.capacity_wh, top) - stored
-        bought = np.clip(wanted / battery.charge_efficiency - store, 0.0, battery.charge_wh - store)
+        most = np.minimum(battery.most_bought(deficit[..., slot]), battery.charge_wh - store)
+        bought = np.clip(wanted / battery.charge_efficiency - store, 0.0, most)
         charge = store + np.where(grid_to > 0, bought, 0.0)
         holds = np.maximum(stored - floor, 0.0) * battery.discharge_efficiency
         give = np.minimum(np.minimum(deficit[..., slot], battery.discharge_wh), holds)
