@@ -22,6 +22,7 @@ def create_app(settings: "Settings | None" = None, *, commands: bool = True) -> 
         GiftsWrong: The file of its gifts does.
         EmissionWrong: The file of emission factors does.
         BrokenTariff: A file of tariffs does.
+        BrokenFeedIn: The file of feed-in prices does.
     """
     collects = gc.isenabled()
     # nothing of what is loaded is garbage, and looking for it again and again takes a fifth longer

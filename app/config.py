@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     sheet_file_hours: Annotated[int, Field(gt=0)] = 24
     # tries to prove a sheet, which operators look at
     attempts_keep_days: Annotated[int, Field(ge=7)] = 90
+    # alarms that are over, with what dealers noted about them
+    alarms_keep_days: Annotated[int, Field(ge=30)] = 1825
     # how long after its end the personal data of what was closed or removed is kept
     erase_after_days: Days = 30
     session_idle_days_customer: Days = 30

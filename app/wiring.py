@@ -22,7 +22,7 @@ from .blueprints.numbers import RowNumber
 from .blueprints.signin import load_signed_in
 from .blueprints.templating import Environment
 from .config import Settings
-from .domain import emission, gifts, programme, tariffs
+from .domain import emission, feed_in, gifts, programme, tariffs
 from .extensions import babel, csrf, db, hasher, limiter, login, mail, queues
 from .logs import configure_logs
 from .mailing import showing
@@ -48,6 +48,7 @@ def wire(settings: Settings | None = None, *, commands: bool = True) -> Flask:
         GiftsWrong: The file of its gifts does.
         EmissionWrong: The file of emission factors does.
         BrokenTariff: A file of tariffs does.
+        BrokenFeedIn: The file of feed-in prices does.
     """
     settings = settings or config.load()
     configure_logs()
@@ -58,6 +59,7 @@ def wire(settings: Settings | None = None, *, commands: bool = True) -> Flask:
     app.extensions["gifts"] = gifts.load(settings.content_dir)
     app.extensions["emission"] = emission.load(settings.content_dir)
     tariffs.load(settings.content_dir / "tariffs")
+    feed_in.load(settings.content_dir)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

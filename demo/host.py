@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 from app import clock, create_app
 
-from . import homes, seed
+from . import homes, lived, seed
 from .folder import Folder
 
 LOOK_EVERY_S = 5
@@ -31,6 +31,8 @@ def main(folder: Folder) -> None:
     app = create_app(commands=False)
     with app.app_context():
         seed.top_up(folder, all_homes, clock.now())
+        # before polls find that a device says nothing of what it has
+        lived.go_on(folder, seed.CUSTOMER_MAIL, clock.now())
         seed.ask_at_once(clock.now())
         text = welcome(folder, url)
     (folder.path / "welcome.txt").write_text(text, "utf-8")
@@ -38,6 +40,7 @@ def main(folder: Folder) -> None:
     while os.getppid() == parent:
         time.sleep(LOOK_EVERY_S)
         with app.app_context():
+            lived.go_on(folder, seed.CUSTOMER_MAIL, clock.now())
             for sample in seed.top_up(folder, all_homes, clock.now()):
                 print(f"A sample was registered. The next one:\n{line(sample, url)}", flush=True)
 

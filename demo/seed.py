@@ -16,7 +16,7 @@ from app.models import Account, Gateway, Heartbeat, Installation, PollState, She
 from app.printing.sheets import discard, write_sheets
 from app.transaction import transaction
 
-from . import past, staff
+from . import lived, past, staff
 from .folder import Folder
 from .homes import Home, as_row, endpoint
 
@@ -54,6 +54,7 @@ def prepare(folder: Folder, homes: list[Home], settings: Settings, now: datetime
             )
     if db.session.scalar(select(Account.id).filter_by(email=CUSTOMER_MAIL)) is None:
         seat_customer(folder, homes, now)
+        lived.begin(folder, CUSTOMER_MAIL, settings, now)
     staff.seat(folder, (new_password(), new_password()), now)
     staff.link(CUSTOMER_MAIL, now)
     top_up(folder, homes, now)

@@ -56,30 +56,30 @@ def seat(folder: Folder, passwords: tuple[str, str], now: datetime) -> None:
 
 
 def link(customer_mail: str, now: datetime) -> None:
-    """Let the demo's dealer look after the customer's first home, once."""
+    """Let the demo's dealer look after the customer's homes, once."""
     dealer = db.session.scalar(select(Dealer).filter_by(email=DEALER_MAIL))
-    home = db.session.scalar(
+    homes = db.session.scalars(
         select(Installation)
         .join(Installation.account)
         .where(Account.email == customer_mail, Installation.closed_at.is_(None))
         .order_by(Installation.id)
-        .limit(1)
-    )
-    if dealer is None or home is None:
+    ).all()
+    if dealer is None:
         return
     if db.session.scalar(select(MaintenanceLink.id).filter_by(dealer_id=dealer.id).limit(1)):
         return
     with transaction():
-        db.session.add(
-            MaintenanceLink(
-                gateway_id=home.gateway_id,
-                installation_id=home.id,
-                dealer_id=dealer.id,
-                slot=1,
-                began_at=now,
-                made_by_id=home.account_id,
+        for home in homes:
+            db.session.add(
+                MaintenanceLink(
+                    gateway_id=home.gateway_id,
+                    installation_id=home.id,
+                    dealer_id=dealer.id,
+                    slot=1,
+                    began_at=now,
+                    made_by_id=home.account_id,
+                )
             )
-        )
 
 
 def make_dealer(password_hash: str, now: datetime) -> Account:

@@ -81,3 +81,17 @@ def test_a_page_has_no_inline_style_or_script(path: Path) -> None:
 @pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(APP)))
 def test_a_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+def test_a_day_is_written_by_the_filters_alone() -> None:
+    # one way to write it in the whole portal: `| day`, `| time`; what is no day may differ
+    own = re.compile(r"%Y[/-]%m[/-]%d|%d %B|%H:%M")
+    places = [
+        f"{path.relative_to(APP)}:{number}"
+        for folder in (TEMPLATES, APP / "mailing" / "templates")
+        for path in sorted(folder.rglob("*.*"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        # the value of a field, as browsers ask for it
+        if own.search(line) and "set form =" not in line
+    ]
+    assert places == []

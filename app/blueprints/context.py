@@ -1,6 +1,6 @@
 """What every template may use."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,10 +35,18 @@ def show_time(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
     return f"{moment.astimezone(ZoneInfo(zone)):%Y/%m/%d %H:%M}" if moment else "—"
 
 
-def show_date(moment: datetime | None, zone: str = "Asia/Tokyo") -> str:
-    """Return the day of a moment as 2026年11月22日 (Japanese) or 22 November 2026 (English)."""
-    if moment is None:
-        return "—"
+def show_date(day: date | None, zone: str = "Asia/Tokyo") -> str:
+    """Return a day, or that of a moment in the site's zone, as 2026/11/22, or an em dash."""
+    if isinstance(day, datetime):
+        day = day.astimezone(ZoneInfo(zone))
+    return f"{day:%Y/%m/%d}" if day else "—"
+
+
+def show_long_date(moment: datetime, zone: str = "Asia/Tokyo") -> str:
+    """Return the day of a moment as 2026年11月22日 (Japanese) or 22 November 2026 (English).
+
+    For the one place where the printed manual has it so; everywhere else `day` is right.
+    """
     local = moment.astimezone(ZoneInfo(zone))
     if language() == "en":
         return f"{local.day} {local:%B %Y}"
@@ -62,7 +70,11 @@ def give_context(app: Flask) -> None:
 
     say_quickly(app)
     app.jinja_env.filters.update(
-        time=show_time, day=show_date, kilo=show_kilo, phone=normalise.phone
+        time=show_time,
+        day=show_date,
+        long_day=show_long_date,
+        kilo=show_kilo,
+        phone=normalise.phone,
     )
     app.jinja_env.globals.update(alarm_words=alarm_words, incident_words=incident_words)
     app.jinja_env.globals.update(

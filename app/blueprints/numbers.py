@@ -1,6 +1,9 @@
-"""Numbers in paths: those that a row can have."""
+"""Numbers in paths and queries: those that a row can have."""
 
+from flask import request
 from werkzeug.routing import IntegerConverter, Map
+
+from ..domain.errors import NotFound
 
 # PostgreSQL's integer
 LARGEST = 2_147_483_647
@@ -24,3 +27,15 @@ class RowNumber(IntegerConverter):
         signed: bool = False,
     ) -> None:
         super().__init__(map, fixed_digits, min, max, signed)
+
+
+def row_asked(name: str) -> int | None:
+    """Return the row that the address names by `?name=…`, None where it names none.
+
+    Raises:
+        NotFound: No row can have this number.
+    """
+    number = request.args.get(name, type=int)
+    if number is not None and not 0 < number <= LARGEST:
+        raise NotFound
+    return number

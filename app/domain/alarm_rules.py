@@ -72,7 +72,10 @@ class Advanced(NamedTuple):
 def keys_of(sample: Sample) -> list[Key]:
     """Return what is wrong in a sample: its alarm bits and the units that say nothing."""
     silent: Iterable[int] = sample.silent_units
-    keys = [Key(GATEWAY, code[:CODE_LENGTH]) for code in sample.alarms]
+    # the same bit of two units is two faults
+    keys = [Key(unit_no, code[:CODE_LENGTH]) for unit_no, code in sample.unit_alarms]
+    told = {code for _unit_no, code in sample.unit_alarms}
+    keys += [Key(GATEWAY, code[:CODE_LENGTH]) for code in sample.alarms if code not in told]
     keys += [Key(unit_no, UNIT_SILENT) for unit_no in silent]
     if not keys and sample.state is State.FAULT:
         keys = [Key(GATEWAY, FAULT)]

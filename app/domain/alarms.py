@@ -9,10 +9,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, Select, Table, and_, bindparam, case, select, update
+from sqlalchemy import Row, Select, Table, and_, bindparam, case, delete, select, update
 
 from ..extensions import db
-from ..models import Alarm, Gateway, Heartbeat, Installation, Latest, PollState
+from ..models import (
+    Alarm,
+    AlarmCare,
+    AlarmComment,
+    AlarmNotice,
+    Gateway,
+    Heartbeat,
+    Installation,
+    Latest,
+    PollState,
+)
 from ..profiles.base import Sample
 from . import alarm_rules, heartbeats, incidents
 from .alarm_rules import GATEWAY, LOST
@@ -321,3 +331,18 @@ def _to_silent(row: Row[Any], poller: Poller) -> Silent:
 
 def _table() -> Table:
     return cast(Table, Alarm.__table__)
+
+
+def clear_old(now: datetime, *, keep_days: int) -> int:
+    """Delete some alarms that were over so long ago, and all that was noted about them."""
+    before = now - timedelta(days=keep_days)
+    old = db.session.scalars(
+        select(Alarm.id)
+        # what stands that long is rare: the oldest come first by the index
+        .where(Alarm.raised_at < before, Alarm.cleared_at < before)
+        .order_by(Alarm.raised_at, Alarm.id)
+        .limit(AT_ONCE)
+    ).all()
+    for noted in (AlarmComment, AlarmCare, AlarmNotice):
+        count_changed(delete(noted).where(noted.alarm_id.in_(old)))
+    return count_changed(delete(Alarm).where(Alarm.id.in_(old)))

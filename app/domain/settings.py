@@ -12,7 +12,7 @@ from ..models import Account, Installation, SettingStand
 from ..profiles import settable
 from ..profiles.settings import Choice, Key, Offer, Value, offer_from_json, offer_to_json
 from ..profiles.settings import Settings as Told
-from . import audit, gateways, linked
+from . import audit, gateways, history, linked
 from .errors import NotFound
 from .inserts import insert
 from .writes import count_changed
@@ -60,6 +60,24 @@ def get(actor: Account, public_id: str, now: datetime) -> Access:
         return Access(link.installation, "dealer", link.scope == "set", link.dealer_id)
     installation = gateways.get_visible(actor, public_id, now)
     return Access(installation, "operator" if actor.role == "operator" else "owner", True)
+
+
+def get_record(
+    actor: Account, public_id: str, now: datetime, *, zone: str, installation_id: int | None = None
+) -> Access:
+    """Return by what right the actor reads 変更の記録 of a gateway.
+
+    Of the ownership that is open, who sees its settings; of one that is over, whoever reads its
+    history (`history.get_home`), who changes nothing any more.
+
+    Raises:
+        NotFound: There is no such gateway, or no ownership of it that the actor may read of.
+    """
+    home = history.get_home(actor, public_id, now, zone=zone, installation_id=installation_id)
+    if home.until is None:
+        return get(actor, public_id, now)
+    by = "operator" if actor.role == "operator" else "owner"
+    return Access(db.session.get_one(Installation, home.installation_id), by, may_set=False)
 
 
 def get_to_set(actor: Account, public_id: str, now: datetime) -> Access:

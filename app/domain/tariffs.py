@@ -5,6 +5,7 @@ comes from and as of when, from (and until) when it holds, and prices, of which 
 counts. The operator replaces them; the portal refuses to start with one that is wrong.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,11 +16,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .history import starts_at
+from .national_holidays import is_national_holiday
 
 DAY_MIN = 1440
 #: a price at the socket beyond this is a slip of the pen
 MOST_YEN = 200.0
 DAYS = ("weekday", "weekend")
+#: among a plan's days off: the national holidays; the others are given as "12-31"
+NATIONAL = "national"
 
 
 class BrokenTariff(Exception):
@@ -33,19 +37,18 @@ class Price:
     yen: float
     begins: int = 0
     ends: int = DAY_MIN
-    #: "weekday", "weekend" or "" for both
+    #: "weekday", "weekend" (with the plan's days off) or "" for both
     days: str = ""
     #: empty: all
     months: tuple[int, ...] = ()
 
-    def fits(self, at: datetime) -> bool:
-        """Tell whether it counts at a moment of the site's clock."""
+    def fits(self, at: datetime, kind: str) -> bool:
+        """Tell whether it counts at a moment of the site's clock, on a day of that kind."""
         minute = at.hour * 60 + at.minute
         if self.begins < self.ends:
             in_time = self.begins <= minute < self.ends
         else:
             in_time = minute >= self.begins or minute < self.ends
-        kind = DAYS[at.weekday() >= 5]
         return (
             in_time
             and (not self.days or self.days == kind)
@@ -67,6 +70,8 @@ class Tariff:
     as_of: date | None = None
     valid_from: date | None = None
     valid_until: date | None = None
+    #: days that count as weekends: `NATIONAL`, and days of the year such as "12-31"
+    days_off: tuple[str, ...] = ()
 
     def buy_yen(self, starts: Iterable[float], zone: str) -> list[float]:
         """Return what a kWh costs in half hours that begin then (epoch seconds)."""
@@ -74,7 +79,13 @@ class Tariff:
         return [self._at(starts_at(start).astimezone(there)) for start in starts]
 
     def _at(self, at: datetime) -> float:
-        return next(price.yen for price in self.buy if price.fits(at))
+        kind = DAYS[at.weekday() >= 5 or self._is_off(at.date())]
+        return next(price.yen for price in self.buy if price.fits(at, kind))
+
+    def _is_off(self, day: date) -> bool:
+        if f"{day:%m-%d}" in self.days_off:
+            return True
+        return NATIONAL in self.days_off and is_national_holiday(day)
 
     def holds_on(self, day: date) -> bool:
         """Tell whether its prices are those of that day."""
@@ -107,8 +118,9 @@ def _read(path: Path) -> Tariff:
     try:
         told = tomllib.loads(path.read_text("utf-8"))
         prices = tuple(_price(one) for one in told.pop("buy"))
-        made = Tariff(path.stem, prices, **told)
+        made = Tariff(path.stem, prices, days_off=tuple(told.pop("days_off", ())), **told)
         _check(made)
+        _check_days_off(made)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise BrokenTariff(f"{path.name}: {error!r}") from error
     return made
@@ -160,3 +172,11 @@ def _check(one: Tariff) -> None:
     last = one.buy[-1] if one.buy else None
     if last is None or (last.begins, last.ends, last.days, last.months) != (0, DAY_MIN, "", ()):
         raise ValueError("the last price must stand for all other times")
+
+
+def _check_days_off(one: Tariff) -> None:
+    for day in set(one.days_off) - {NATIONAL}:
+        if not re.fullmatch(r"\d\d-\d\d", day):
+            raise ValueError(f'a day off is "{NATIONAL}" or like "12-31": {day}')
+        # a leap year has every day of a year
+        date.fromisoformat(f"2024-{day}")

@@ -10,6 +10,7 @@ from ..config import Settings
 from ..domain import (
     alarm_acts,
     alarm_mails,
+    alarms,
     api_tokens,
     closing,
     dealer_invitations,
@@ -78,6 +79,7 @@ def _steps(settings: Settings) -> Iterator[Step]:
     yield lambda: sealed_sheets.clear_old(now)
     yield lambda: imports.clear_old(now)
     yield lambda: alarm_mails.clear_old(now, keep_days=settings.erase_after_days)
+    yield lambda: alarms.clear_old(now, keep_days=settings.alarms_keep_days)
     yield lambda: alarm_acts.clear_comments(now, keep_days=settings.erase_after_days)
     yield lambda: history_exports.clear_old(now)
     yield lambda: plans.clear_old(now)

@@ -154,6 +154,8 @@ class Sample:
     values that are derived from others instead of measured. `silent_units` are those of the
     device's units that gave no values: what is the sum over all of them is then unknown.
     `grid_tied` is False where the device says that the grid is away, None where it says nothing.
+    `unit_alarms` are those of `alarms` of which a device of several units says whose they are, each
+    with the unit's number.
     """
 
     pv_w: float | None = None
@@ -169,6 +171,7 @@ class Sample:
     computed: frozenset[str] = frozenset()
     silent_units: tuple[int, ...] = ()
     grid_tied: bool | None = None
+    unit_alarms: tuple[tuple[int, str], ...] = ()
 
 
 class Profile(Protocol):

@@ -157,6 +157,7 @@ def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) ->
             continue
         if counter := count(values, terms):
             keep(quantity, counter)
+    alarms = _alarms(values, plan)
     return Sample(
         pv,
         load,
@@ -164,13 +165,14 @@ def make_sample(plan: Plan, values: list[Any], also: Elsewhere | None = None) ->
         battery,
         also.soc_pct if also.stores else _mean(values, plan.soc),
         _state(values, plan),
-        _alarms(values, plan),
+        tuple(dict.fromkeys(code for _unit_no, code in alarms))[:_MAX_ALARMS],
         counters,
         steps,
         sizes,
         plan.computed | {"pv_w"} if also.stores else plan.computed,
         silent,
         _grid_tied(values, plan),
+        tuple((unit_no, code) for unit_no, code in alarms if unit_no)[:_MAX_ALARMS],
     )
 
 
@@ -302,10 +304,11 @@ def _tied(values: list[Any], tie: Tie) -> bool | None:
     return True if follows or not bits & _ABSENT_BITS else None
 
 
-def _alarms(values: list[Any], plan: Plan) -> tuple[str, ...]:
-    standing: list[str] = []
-    for place, names in plan.alarms:
+def _alarms(values: list[Any], plan: Plan) -> list[tuple[int, str]]:
+    """Return what stands, each with the number of its unit, 0 where that is not told."""
+    standing: list[tuple[int, str]] = []
+    for place, names, unit_no in plan.alarms:
         bits = values[place]
         if bits and not bits & _ABSENT_BITS:
-            standing += [name for bit, name in names.items() if bits >> bit & 1]
-    return tuple(dict.fromkeys(standing))[:_MAX_ALARMS]
+            standing += [(unit_no, name) for bit, name in names.items() if bits >> bit & 1]
+    return list(dict.fromkeys(standing))

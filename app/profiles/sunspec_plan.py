@@ -91,8 +91,9 @@ class Plan:
     soc: list[Term] = field(default_factory=list)
     counters: dict[str, list[Term]] = field(default_factory=dict)
     states: list[tuple[int, dict[int, State]]] = field(default_factory=list)
-    alarms: list[tuple[int, dict[int, str]]] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
+    #: place, the bits' names, and the number of the unit; 0 where there is one or it is not told
+    alarms: list[tuple[int, dict[int, str], int]] = field(default_factory=list)
     #: by inverter, values of which at least one is there while it works, with what means "none"
     units: list[tuple[tuple[int, int | None], ...]] = field(default_factory=list)
     #: `pv` is all the inverter takes in on the DC side, the battery's part included
@@ -167,7 +168,7 @@ class _Compiler:
     # ---- which points -------------------------------------------------------------------
 
     def _inverters(self, inverters: list[Found]) -> None:
-        for found in inverters:
+        for number, found in enumerate(inverters, 1):
             self._add(self.made.ac, found, "W")
             points = sunspec_models.model(found.number).points
             state = points["InvSt" if found.number == 701 else "St"]
@@ -180,7 +181,7 @@ class _Compiler:
                 }
                 self.made.states.append((found.address + state.offset, names))
                 self._tie(found, found.address + state.offset, names, alarms)
-            self._alarms(found, alarms, "inverter")
+            self._alarms(found, alarms, "inverter", unit_no=number if len(inverters) > 1 else 0)
 
     def _tie(self, found: Found, state: int, names: Mapping[int, State], alarms: Point) -> None:
         points = sunspec_models.model(found.number).points
@@ -311,10 +312,12 @@ class _Compiler:
         if term := self._term(found, name, at, 1, _MAX_WH):
             self.made.counters.setdefault(quantity, []).append(term)
 
-    def _alarms(self, found: Found, point: Point, prefix: str, at: int = 0) -> None:
+    def _alarms(
+        self, found: Found, point: Point, prefix: str, at: int = 0, *, unit_no: int = 0
+    ) -> None:
         address = self._want(found, point, at)
         if address is not None:
-            self.made.alarms.append((address, dict(_bit_names(point, prefix))))
+            self.made.alarms.append((address, dict(_bit_names(point, prefix)), unit_no))
 
     # ---- the reads -----------------------------------------------------------------------
 
@@ -353,7 +356,7 @@ class _Compiler:
                 term._replace(place=places[term.place], scale=places[term.scale]) for term in terms
             ]
         made.states = [(places[address], names) for address, names in made.states]
-        made.alarms = [(places[address], names) for address, names in made.alarms]
+        made.alarms = [(places[address], names, unit) for address, names, unit in made.alarms]
         made.ties = [
             tie._replace(
                 state=places[tie.state],

@@ -3,6 +3,10 @@
 A device secret cannot be guessed, so nobody is ever locked out: an address that fails often
 (which many gateways behind one NAT may share) only has few places left at a time, in which whoever
 knows its secret signs in as ever. What cannot be counted any more has those few places, too.
+
+Several addresses from which anything failed within the hour have half of all places between them:
+however many connections they leave open and silent, the doors stay open to others. An address that
+nobody knows yet may fill them once.
 """
 
 import asyncio
@@ -14,6 +18,8 @@ SUSPECT_S = 600.0
 # of an address that fails often, and of those that are not known because too many fail
 PLACES_OF_SUSPECTS = 4
 MOST_ADDRESSES = 10_000
+# of all places, those that addresses have between them from which something failed within the hour
+SHARE_OF_FAILING, REMEMBERED_S = 0.5, 3600.0
 
 
 class Doors:
@@ -26,8 +32,10 @@ class Doors:
         self.most_addresses = most_addresses
         self._inside: Counter[str] = Counter()
         self._total = 0
-        # address → when that is forgotten, failures until then
+        # address → when the count begins anew, failures until then
         self._failed: dict[str, tuple[float, int]] = {}
+        # address → its last failure
+        self._last: dict[str, float] = {}
         self._free = asyncio.Event()
         self._free.set()
 
@@ -38,6 +46,8 @@ class Doors:
     def enter(self, address: str, now_s: float) -> bool:
         """Take a place for a connection; False if its address has none left."""
         if self._inside[address] >= PLACES_OF_SUSPECTS and self._is_suspect(address, now_s):
+            return False
+        if self._has_failed(address, now_s) and not self._has_share(address, now_s):
             return False
         self._inside[address] += 1
         self._total += 1
@@ -58,19 +68,33 @@ class Doors:
         """Count a connection that ended without signing in."""
         ends, count = self._failed.get(address, (0.0, 0))
         if ends <= now_s:
-            if address not in self._failed and len(self._failed) >= self.most_addresses:
+            if address not in self._last and len(self._last) >= self.most_addresses:
                 self._forget(now_s)
-                if len(self._failed) >= self.most_addresses:
+                if len(self._last) >= self.most_addresses:
                     return
             ends, count = now_s + WINDOW_S, 0
         count += 1
+        self._last[address] = now_s
         self._failed[address] = now_s + SUSPECT_S if count > self.free_failures else ends, count
 
     def _is_suspect(self, address: str, now_s: float) -> bool:
         ends, count = self._failed.get(address, (0.0, 0))
         if ends > now_s:
             return count > self.free_failures
-        return len(self._failed) >= self.most_addresses
+        return len(self._last) >= self.most_addresses
+
+    def _has_failed(self, address: str, now_s: float) -> bool:
+        return now_s - self._last.get(address, -REMEMBERED_S) < REMEMBERED_S
+
+    def _has_share(self, address: str, now_s: float) -> bool:
+        others = sum(
+            count
+            for other, count in self._inside.items()
+            if other != address and self._has_failed(other, now_s)
+        )
+        # alone it is one NAT, or a proxy behind which all gateways are: its own counts are enough
+        return not others or others + self._inside[address] < self.most * SHARE_OF_FAILING
 
     def _forget(self, now_s: float) -> None:
-        self._failed = {name: kept for name, kept in self._failed.items() if kept[0] > now_s}
+        self._last = {name: at for name, at in self._last.items() if self._has_failed(name, now_s)}
+        self._failed = {name: kept for name, kept in self._failed.items() if name in self._last}

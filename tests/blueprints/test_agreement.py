@@ -78,7 +78,7 @@ def test_coming_terms_are_announced_on_every_signed_in_page_of_their_readers(
         for path in ("/manage", "/gateways", "/monitor/HDM4A7K20931", "/account/"):
             page = taro.get(path)
             assert page.status_code == 200
-            assert "利用規約が2026年12月01日から新しくなります。" in page.text
+            assert "利用規約が2026/12/01から新しくなります。" in page.text
         for other in (dealer, operator):
             assert "利用規約が" not in other.get("/manage").text
         assert "利用規約が" not in client.get("/sign-in").text

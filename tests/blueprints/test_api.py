@@ -469,6 +469,25 @@ def test_a_token_that_asks_too_often_waits_and_others_do_not(
         assert few.get("/gateways").status_code == 200
 
 
+def test_tokens_of_one_account_share_what_it_may_ask(
+    database_url: str, api: Api, tmp_path: Path
+) -> None:
+    other = create_app(test_settings(database_url, tmp_path, api_rate_limit="3 per minute"))
+    with other.app_context(), transaction():
+        taro = db.session.scalars(
+            select(Account).join(ApiToken, ApiToken.account_id == Account.id).order_by(ApiToken.id)
+        ).first()
+        ApiTokenFactory(account=taro, text=f"hdm_{'second':x<43}")
+    few = Api(other.test_client())
+    second = f"hdm_{'second':x<43}"
+    answers = [few.get("/gateways"), few.get("/gateways", shown=second), few.get("/gateways")]
+    assert [one.status_code for one in answers] == [200, 200, 200]
+    # what is left is the account's, where that is less than the token's
+    assert [one.headers["RateLimit"].split(";")[1] for one in answers] == ["r=2", "r=1", "r=0"]
+    problem(few.get("/gateways", shown=second), 429)
+    assert few.get("/gateways", "hanako").status_code == 200
+
+
 def test_whoever_guesses_tokens_waits_and_no_token_is_looked_for(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

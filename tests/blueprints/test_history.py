@@ -187,7 +187,7 @@ def test_a_former_owner_reads_on_and_the_buyer_never_sees_it(app: Flask, taro: F
         OperatorFactory(email="operator@example.org")
         number = sold.id
     page = taro.get(f"{HISTORY}/month").text
-    assert "2026年10月20日 から 2026年11月15日 まで" in page
+    assert "2026/10/20 から 2026/11/15 まで" in page
     assert f"/day?on=2026-11-14&amp;of={number}" in page
     assert taro.get(HISTORY).location == f"{HISTORY}/day?of={number}"
     assert f'href="{HISTORY}?of={number}"' in taro.get("/gateways").text
@@ -204,7 +204,7 @@ def test_a_former_owner_reads_on_and_the_buyer_never_sees_it(app: Flask, taro: F
 def test_a_comparison_says_where_the_period_before_was_lived_only_in_part(
     taro: FlaskClient,
 ) -> None:
-    told = "前の期間は、ご利用を始めた2026年10月20日からの値です。"
+    told = "前の期間は、ご利用を始めた2026/10/20からの値です。"
     assert told in taro.get(f"{HISTORY}/month?on=2026-11&compare=1").text
     assert told not in taro.get(f"{HISTORY}/month?on=2026-11").text
     assert told not in taro.get(f"{HISTORY}/day?on=2026-11-20&compare=1").text

@@ -94,6 +94,16 @@ def test_until_something_is_chosen_nothing_is_planned(app: Flask, taro: FlaskCli
         assert db.session.scalars(select(Plan)).all() == []
 
 
+def test_the_choices_tell_plans_with_their_sources_and_what_is_paid_for_sold_power(
+    taro: FlaskClient,
+) -> None:
+    said = text(taro.get(CHOICES).text)
+    assert "九州電力 電化でナイト・セレクト22" in said
+    assert "2026/09/23 時点" in said
+    assert "4年間は 24 円、その後は 8.3 円" in said
+    assert "26 円（出力制御の対応が必要な地域は 28 円）" in said
+
+
 def test_what_is_chosen_is_kept_planned_and_told(app: Flask, taro: FlaskClient) -> None:
     answer = taro.post(CHOICES, data=CHOSEN)
     assert (answer.status_code, answer.location) == (303, PAGE)

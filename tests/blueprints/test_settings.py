@@ -27,7 +27,7 @@ from app.models import (
 from app.transaction import transaction
 from tests.blueprints.test_outlived import sign_in_on
 from tests.counting import counted
-from tests.factories import LONG_AGO
+from tests.factories import LONG_AGO, CustomerFactory, InstallationFactory
 from tests.setting import HOUR, ID, LEASE, MINUTE, NOW, Home, add_home, installation, order
 from tests.signing_in import sign_in
 
@@ -528,6 +528,42 @@ def test_the_record_says_who_what_why_and_offers_to_undo(
     assert "自動（翌日の予測）" in page
     assert "明日は雨の予報です" in page
     assert page.count("元に戻す") == 1
+
+
+def test_a_former_owner_reads_the_record_of_ones_own_time(
+    app: Flask, home: Home, taro: FlaskClient, signed_in: Callable[[str], FlaskClient]
+) -> None:
+    with app.app_context():
+        made = home.place({"reserve_pct": 60}, by=DEALER, reason="点検でした")
+        home.write()
+        with transaction():
+            sold = installation()
+            sold.closed_at, number = NOW, sold.id
+            db.session.flush()
+            buyer = CustomerFactory(email="buyer@example.org")
+            bought = InstallationFactory(
+                gateway=sold.gateway, account=buyer, opened_at=NOW, claimed_sheet_id=None
+            )
+            db.session.flush()
+            theirs = bought.id
+    record = f"{PAGE}/changes?of={number}"
+    for path in (record, f"{PAGE}/changes"):
+        page = taro.get(path).text
+        assert "点検でした" in page
+        # what stands at the device now is another's
+        assert f"/changes/{made}" not in page
+        assert "元に戻す" not in page
+    assert f"changes?of={number}" in taro.get(f"/monitor/{ID}/history/month?of={number}").text
+    assert taro.get(f"{PAGE}/changes/{made}").status_code == 404
+    assert taro.get(f"{PAGE}/changes?of={theirs}").status_code == 404
+    new = signed_in("buyer@example.org")
+    assert "点検でした" not in new.get(f"{PAGE}/changes").text
+    assert new.get(record).status_code == 404
+    assert new.get(f"{PAGE}/changes?of=99999999999").status_code == 404
+    for who in ("stranger@example.org", DEALER):
+        assert signed_in(who).get(record).status_code == 404
+    operator = signed_in(OPERATOR)
+    assert "点検でした" in operator.get(record).text
 
 
 def test_the_record_is_as_quick_with_five_thousand_changes(

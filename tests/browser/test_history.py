@@ -68,6 +68,9 @@ def test_a_household_looks_back_and_takes_its_figures_home(
     page.get_by_role("link", name="月", exact=True).click()
     expect(page).to_have_url(re.compile(r"/history/month\?on=\d{4}-\d\d$"))
     expect(page.locator("#history")).to_contain_text("日ごとの電力量")
+    # nothing of nine columns lies beyond the edge, and it is a table to whoever hears it
+    assert page.locator("#history-table").evaluate("one => one.scrollWidth <= one.clientWidth")
+    expect(page.locator("#history-table").get_by_role("columnheader")).to_have_count(9)
     page.get_by_role("link", name="前の月").click()
     expect(page.get_by_role("link", name="次の月")).to_be_visible()
     page.get_by_label("前の月と比べる").check()

@@ -94,7 +94,7 @@ def test_a_dealer_is_linked_sees_the_home_live_and_is_unlinked(
     page.get_by_role("link", name="変更する").last.click()
     household.check_page()
     household.open("/maintenance/unlink")
-    page.locator("#gateways a").first.click()
+    page.locator("#gateways tr", has_text=HOME).locator("a").first.click()
     page.locator("#q").press_sequentially("さくら", delay=20)
     page.get_by_role("link", name=str(dealer_no)).click()
     household.check_page()

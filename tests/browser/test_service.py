@@ -71,7 +71,7 @@ def test_new_terms_are_announced_and_agreed_to(visit: OpenVisitor, portal: Porta
     publish_terms(operator, "9.1", "2100-12-01T00:00")
     operator.check_page()
 
-    announced = page.get_by_text("利用規約が2100年12月01日から新しくなります。")
+    announced = page.get_by_text("利用規約が2100/12/01から新しくなります。")
     reload_until(dealer, announced)
     dealer.check_page()
     page.get_by_role("link", name="新しい利用規約を読む").click()

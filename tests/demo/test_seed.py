@@ -218,7 +218,7 @@ def test_the_customers_homes_have_a_past_to_look_at(
     start(app, folder, settings)
     with app.app_context():
         for installation, days in zip(
-            db.session.scalars(select(Installation)), (2, 1), strict=True
+            db.session.scalars(select(Installation).order_by(Installation.id)), (2, 1), strict=True
         ):
             found = energy_totals.days_half_hours(
                 installation.gateway_id, installation.id, date(2026, 11, 20), date(2026, 11, 22)

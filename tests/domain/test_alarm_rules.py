@@ -100,9 +100,20 @@ def test_a_sample_tells_of_bits_silent_units_and_faults_without_a_name() -> None
     assert alarm_rules.keys_of(Sample()) == []
 
     class OfUnits:
-        alarms, state, silent_units = (), State.RUNNING, (2,)
+        alarms, state, silent_units, unit_alarms = (), State.RUNNING, (2,), ()
 
     assert alarm_rules.keys_of(OfUnits()) == [Key(2, UNIT_SILENT)]  # type: ignore[arg-type]
+
+
+def test_the_same_bit_of_two_units_is_two_alarms() -> None:
+    of_units = ((1, HOT.code), (2, HOT.code))
+    sample = Sample(alarms=(HOT.code, "battery.low"), unit_alarms=of_units)
+    keys = [Key(1, HOT.code), Key(2, HOT.code), Key(0, "battery.low")]
+    assert alarm_rules.keys_of(sample) == keys
+    assert alarm_rules.codes_of(sample) == [HOT.code, "battery.low"]
+    seen = alarm_rules.advance({}, keys, 0.0).standing
+    risen = alarm_rules.advance(seen, keys, 60.0)
+    assert [rise.key for rise in risen.rose] == keys
 
 
 def test_a_hostile_device_raises_no_more_than_fifty() -> None:

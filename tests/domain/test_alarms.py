@@ -15,6 +15,7 @@ from app.domain.answers import Answer
 from app.extensions import db
 from app.models import (
     Alarm,
+    AlarmCare,
     AlarmComment,
     AlarmNotice,
     Dealer,
@@ -465,3 +466,37 @@ def test_old_notices_and_comments_are_cleared_but_not_what_still_stands(
     with world.app.app_context():
         left = db.session.scalars(select(AlarmNotice)).all()
         assert {notice.to for notice in left} == {OWNER, CONTACT}
+
+
+def test_alarms_that_are_long_over_go_with_what_was_noted_about_them(
+    world: World, home: int
+) -> None:
+    other = world.add()
+    for id_ in (home, other):
+        fault(world, id_)
+    world.watch(START + 3 * MINUTE)
+    for poll in (4, 5):
+        world.answer([home], START + poll * MINUTE)
+    with world.app.app_context(), transaction():
+        over = db.session.scalars(select(Alarm).filter_by(gateway_id=home)).one()
+        dealer_id = db.session.scalars(select(MaintenanceLink.dealer_id)).one()
+        db.session.add(AlarmCare(alarm_id=over.id, dealer_id=dealer_id, acknowledged_at=START))
+        db.session.add(
+            AlarmComment(
+                alarm_id=over.id,
+                dealer_id=dealer_id,
+                author_id=over.installation.account_id,
+                at=START,
+                words="部品を替えました",
+            )
+        )
+    ended = START + 5 * MINUTE
+    with world.app.app_context(), transaction():
+        assert alarms.clear_old(ended + 400 * DAY, keep_days=400) == 0
+        assert alarms.clear_old(ended + 401 * DAY, keep_days=400) == 1
+        assert alarms.clear_old(ended + 401 * DAY, keep_days=400) == 0
+    with world.app.app_context():
+        # what stands is never too old
+        assert db.session.scalars(select(Alarm.gateway_id)).all() == [other]
+        assert db.session.scalars(select(AlarmComment)).all() == []
+        assert db.session.scalars(select(AlarmCare)).all() == []

@@ -54,6 +54,37 @@ def test_weekends_and_summers_have_their_own_prices() -> None:
     assert one.buy_yen([tuesday, saturday, july], "Asia/Tokyo") == [26.33, 22.89, 28.96]
 
 
+def test_a_plans_days_off_count_as_weekends(tmp_path: Path) -> None:
+    one = tariffs.load(SHIPPED)["kepco-hapie-time"]
+    # Labour Thanksgiving Day, a Monday; a Tuesday; the last but one of December, a Wednesday
+    assert one.buy_yen([at(12, day=23), at(12), at(12, day=30, month=12)], "Asia/Tokyo") == [
+        22.89,
+        26.33,
+        22.89,
+    ]
+    (tmp_path / "none.toml").write_text(GOOD.replace("[[buy]]", '[[buy]]\ndays = "weekday"', 1))
+    without = tariffs.load(tmp_path)["none"]
+    assert without.buy_yen([at(0, day=23), at(0, day=22)], "Asia/Tokyo") == [20.5, 35]
+
+
+def test_seasons_nights_and_holidays_go_together() -> None:
+    one = tariffs.load(SHIPPED)["kyuden-night-select-22"]
+    autumn, winter = {"month": 11}, {"month": 1, "day": 6}
+    assert one.buy_yen([at(21, **autumn), at(22, **autumn), at(21, **winter)], "Asia/Tokyo") == [
+        24.74,
+        14.59,
+        27.63,
+    ]
+    # a Sunday of autumn, and New Year's Day
+    holidays = [at(12, day=22), at(12, month=1, day=1)]
+    assert one.buy_yen(holidays, "Asia/Tokyo") == [18.61, 22.01]
+
+
+def test_a_flat_plan_costs_the_same_at_any_hour() -> None:
+    one = tariffs.load(SHIPPED)["energia-simple"]
+    assert set(one.buy_yen([at(hour) for hour in range(24)], "Asia/Tokyo")) == {38.21}
+
+
 def test_only_templates_that_hold_on_the_day_are_listed(tmp_path: Path) -> None:
     (tmp_path / "now.toml").write_text(GOOD)
     until = "valid_from = 2026-04-01\nvalid_until = 2026-10-31"
@@ -77,6 +108,9 @@ def test_only_templates_that_hold_on_the_day_are_listed(tmp_path: Path) -> None:
         ("[[buy]]\nyen = 35\n", ""),
         ('to = "07:00"', 'to = "23:00"'),
         ('name = "夜"', 'name = "夜'),
+        ("as_of", 'days_off = ["christmas"]\nas_of'),
+        ("as_of", 'days_off = ["02-30"]\nas_of'),
+        ("as_of", "days_off = 1\nas_of"),
     ],
 )
 def test_a_wrong_template_is_refused_by_its_name(tmp_path: Path, good: str, wrong: str) -> None:

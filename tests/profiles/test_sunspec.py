@@ -284,6 +284,18 @@ def test_a_poll_takes_few_reads_of_at_most_125_registers(models):
             ("inverter.ground_fault", "inverter.over_temp"),
         ),
         ((inverter_103(evt=0xFFFFFFFF),), "alarms", ()),
+        # one unit is the gateway itself; of two the same bit is told twice
+        ((inverter_103(evt=1),), "unit_alarms", ()),
+        ((inverter_103(evt=1), inverter_103(evt=1)), "alarms", ("inverter.ground_fault",)),
+        (
+            (inverter_103(evt=1), inverter_103(evt=0b1000_0001)),
+            "unit_alarms",
+            (
+                (1, "inverter.ground_fault"),
+                (2, "inverter.ground_fault"),
+                (2, "inverter.over_temp"),
+            ),
+        ),
         ((inverter_103(evt=1 << 20),), "alarms", ("inverter.bit_20",)),
         ((inverter_701(alarm=1 << 16),), "alarms", ("inverter.manufacturer_alrm",)),
         ((inverter_103(), battery_802(evt=0b110)), "alarms", ("battery.over_temp_alarm",)),

@@ -1,6 +1,6 @@
 """Who may try to sign in, with the clock held still."""
 
-from app.relay.doors import PLACES_OF_SUSPECTS, SUSPECT_S, WINDOW_S, Doors
+from app.relay.doors import PLACES_OF_SUSPECTS, REMEMBERED_S, SUSPECT_S, WINDOW_S, Doors
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -41,8 +41,8 @@ def test_what_cannot_be_counted_any_more_counts_as_failing() -> None:
         doors.failed(address, 0)
     assert entered(doors, THERE, 1) == PLACES_OF_SUSPECTS
     # but not for longer than the others are remembered
-    doors.failed(HERE, WINDOW_S + 1)
-    assert entered(doors, "192.0.2.3", WINDOW_S + 1) == 100
+    doors.failed(HERE, REMEMBERED_S + 1)
+    assert entered(doors, "192.0.2.3", REMEMBERED_S + 1) == 100
 
 
 def test_places_are_given_back_and_nothing_is_kept_of_whoever_left() -> None:
@@ -53,3 +53,44 @@ def test_places_are_given_back_and_nothing_is_kept_of_whoever_left() -> None:
     assert doors._free.is_set()
     doors.leave(HERE)
     assert (dict(doors._inside), doors._total) == ({}, 0)
+
+
+def test_addresses_that_fail_leave_half_of_the_places_to_others() -> None:
+    doors = Doors(most=100, free_failures=60)
+    for number in range(20):
+        doors.failed(f"198.51.100.{number}", 0)
+    crowd = [f"198.51.100.{number}" for number in range(20)] * 10
+    assert sum(entered(doors, address, 1, 1) for address in crowd) == 50
+    assert doors._free.is_set()
+    assert entered(doors, HERE, 1, 10) == 10
+    # they were forgiven by then
+    assert entered(doors, "198.51.100.1", REMEMBERED_S + 1, 10) == 10
+
+
+def test_the_one_address_behind_which_all_gateways_are_is_not_halved() -> None:
+    doors = Doors(most=100, free_failures=60)
+    doors.failed(HERE, 0)
+    assert entered(doors, HERE, 1) == 100
+
+
+def test_seven_addresses_that_never_sign_in_keep_others_out_for_two_minutes_of_an_hour() -> None:
+    """A model: each opens what it may, says nothing for 20 s and fails, and begins again."""
+    doors, silent_s = Doors(most=100, free_failures=60), 20
+    crowd = [f"198.51.100.{number}" for number in range(7)]
+    opened: list[tuple[int, str]] = []
+    kept_out = 0
+    for now_s in range(int(REMEMBERED_S)):
+        for _at, address in [one for one in opened if one[0] + silent_s <= now_s]:
+            doors.leave(address)
+            doors.failed(address, now_s)
+        opened = [one for one in opened if one[0] + silent_s > now_s]
+        # a gateway comes by, and is through within the second
+        if doors._free.is_set() and doors.enter(HERE, now_s):
+            doors.leave(HERE)
+        else:
+            kept_out += 1
+        for address in crowd:
+            while doors._free.is_set() and doors.enter(address, now_s):
+                opened.append((now_s, address))
+    # each may fill the doors once, while nobody knows it; it was the whole hour
+    assert kept_out <= 7 * silent_s

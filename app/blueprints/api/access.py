@@ -8,6 +8,7 @@ from typing import Any, ParamSpec
 import structlog
 from flask import Response, abort, g, request
 from flask_limiter import RequestLimit
+from limits import parse_many
 from redis.exceptions import RedisError
 
 from ... import clock
@@ -25,7 +26,8 @@ log = structlog.get_logger()
 Asked = ParamSpec("Asked")
 
 # what limits count by
-OF_TOKEN, REFUSED = "api", "api-refused"
+OF_TOKEN, OF_ACCOUNT, REFUSED = "api", "api-account", "api-refused"
+COUNTED = (OF_TOKEN, OF_ACCOUNT)
 # of one network address; each is one look for a token that is not there
 REFUSALS = "30 per minute"
 REALM = 'Bearer realm="api"'
@@ -59,6 +61,20 @@ limiter.shared_limit(
 limiter.shared_limit(lambda: settings().api_rate_limit, scope=OF_TOKEN, key_func=caller)(bp)
 
 
+def count_account(account_id: int) -> None:
+    """Count a request by its account, too: many tokens of one are not many times as much."""
+    counted = [
+        (one, limiter.limiter.hit(one, OF_ACCOUNT, f"account:{account_id}"))
+        for one in parse_many(settings().api_rate_limit)
+    ]
+    g.account_limits = [
+        RequestLimit(limiter, one, [OF_ACCOUNT, f"account:{account_id}"], not passed, shared=True)
+        for one, passed in counted
+    ]
+    if not all(passed for _one, passed in counted):
+        abort(429)
+
+
 def scoped(
     scope: str | None = None,
 ) -> Callable[[Callable[Asked, Response]], Callable[Asked, Response]]:
@@ -69,6 +85,7 @@ def scoped(
         def guarded(*args: Asked.args, **kwargs: Asked.kwargs) -> Response:
             now = clock.now()
             g.bearer = authenticate(now)
+            count_account(g.bearer.account.id)
             if scope and scope not in g.bearer.scopes:
                 log.warning("api_scope_missing", token=g.bearer.token_id, scope=scope)
                 told = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope}"'}
@@ -120,8 +137,13 @@ def say_limits(answer: Response) -> Response:
     """Say what is left by draft-ietf-httpapi-ratelimit-headers-10, and keep caches out."""
     answer.headers["Cache-Control"] = "no-store"
     try:
-        breached = [one for one in limiter.current_limits if one.breached]
-        shown = breached or [one for one in limiter.current_limits if OF_TOKEN in one.request_args]
+        limits = [*limiter.current_limits, *g.get("account_limits", ())]
+        breached = [one for one in limits if one.breached]
+        kinds = [[one for one in limits if kind in one.request_args] for kind in COUNTED]
+        # of token and account, what ends first
+        shown = breached or min(
+            filter(None, kinds), key=lambda kind: min(one.remaining for one in kind), default=[]
+        )
         if shown:
             answer.headers["RateLimit-Policy"] = ", ".join(map(_policy, shown))
             answer.headers["RateLimit"] = ", ".join(map(_left, shown))

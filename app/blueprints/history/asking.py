@@ -13,7 +13,7 @@ from ...domain.history import Home
 from ...domain.periods import Period, Span
 from ..context import settings
 from ..dealers.looking import open_link
-from ..numbers import LARGEST
+from ..numbers import row_asked
 
 
 def home_asked(gateway_id: str, now: datetime) -> Home:
@@ -22,9 +22,7 @@ def home_asked(gateway_id: str, now: datetime) -> Home:
     Raises:
         NotFound: There is no such gateway, or no history that who is signed in may read.
     """
-    named = request.args.get("of", type=int)
-    if named is not None and not 0 < named <= LARGEST:
-        raise NotFound
+    named = row_asked("of")
     if current_user.role == "dealer":
         open_link(gateway_id, now)
     return history.get_home(

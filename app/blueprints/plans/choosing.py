@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, plan_choices, tariffs, weather
+from ...domain import feed_in, gateways, plan_choices, tariffs, weather
 from ...domain.energy import day_of
 from ...domain.errors import Rejected
 from ...extensions import gettext as _
@@ -74,6 +74,7 @@ def choose(gateway_id: str) -> ResponseReturnValue:
         form=form,
         installation=installation,
         listed=listed,
+        feed_in=feed_in.load(settings().content_dir),
         has_weather=bool(settings().weather_source),
     )
     return page, status
