@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Any
 
 from . import self_use
-from .programme import HalfYear, Programme
-from .self_use import Day, Stretch
+from .programme import HalfYear, Programme, Rate, rate_on
+from .self_use import DAY_S, Day, Days, Stretch
 
 # tenths of a Wh in a kWh
 DWH_PER_KWH = 10_000
+MONTHS = range(1, 13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,37 @@ def add_up(
     missing: dict[date, tuple[Stretch, ...]] = {}
     known_s = seconds = 0
     is_kept = True
-    day = first
-    while day <= last:
-        one = known.get(day) or self_use.nothing(day, zone)
-        rate = programme.rate_on(day) or Decimal(0)
-        parts[rate] = parts.get(rate, 0) + one.dwh
-        month = f"{day:%Y-%m}"
-        months[month] = months.get(month, 0) + one.dwh
-        known_s, seconds = known_s + one.known_s, seconds + one.seconds
-        is_kept = is_kept and one.is_kept
-        if one.missing:
-            missing[day] = one.missing
-        day += timedelta(days=1)
+    for month, rate, since, until in _stretches(first, last, programme.rates):
+        dwh, days, rest = _whole_days(known, since, until)
+        known_s, seconds = known_s + days * DAY_S, seconds + days * DAY_S
+        for day in rest:
+            one = known.get(day) or self_use.nothing(day, zone)
+            dwh += one.dwh
+            known_s, seconds = known_s + one.known_s, seconds + one.seconds
+            is_kept = is_kept and one.is_kept
+            if one.missing:
+                missing[day] = one.missing
+        parts[rate] = parts.get(rate, 0) + dwh
+        months[month] = months.get(month, 0) + dwh
     return Sums(first, last, tuple(parts.items()), months, known_s, seconds, missing, is_kept)
+
+
+def _whole_days(known: Mapping[date, Day], first: date, last: date) -> tuple[int, int, list[date]]:
+    """Return tenths of a Wh and number of days that need no look at each, and the other days."""
+    if isinstance(known, Days):
+        return known.add_up(first, last)
+    return 0, 0, [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+@lru_cache(maxsize=256)
+def _stretches(
+    first: date, last: date, rates: tuple[Rate, ...]
+) -> tuple[tuple[str, Decimal, date, date], ...]:
+    """Return days from `first` to `last` in parts of one month and one rate each."""
+    months = {date(year, month, 1) for year in range(first.year, last.year + 1) for month in MONTHS}
+    begins = [first, *sorted(d for d in months | {r.since for r in rates} if first < d <= last)]
+    ends = [*(begin - timedelta(days=1) for begin in begins[1:]), last]
+    return tuple(
+        (f"{begin:%Y-%m}", rate_on(rates, begin) or Decimal(0), begin, end)
+        for begin, end in zip(begins, ends, strict=True)
+    )

@@ -57,6 +57,12 @@ class Rate(_Data):
     yen_per_kwh: Annotated[Decimal, Field(gt=0, lt=1000)]
 
 
+def rate_on(rates: Sequence[Rate], day: date) -> Decimal | None:
+    """Return yen per kWh on a day, None before the first rate; rates are in order of time."""
+    past = [rate.yen_per_kwh for rate in rates if rate.since <= day]
+    return past[-1] if past else None
+
+
 class PeriodStart(_Data):
     """The day of each year (month-day) on which a period begins."""
 
@@ -120,8 +126,7 @@ class Programme(_Data):
 
     def rate_on(self, day: date) -> Decimal | None:
         """Return yen per kWh on a day, None before the first rate."""
-        past = [rate.yen_per_kwh for rate in self.rates if rate.since <= day]
-        return past[-1] if past else None
+        return rate_on(self.rates, day)
 
     def period_of(self, day: date) -> HalfYear:
         """Return the period a day lies in."""
