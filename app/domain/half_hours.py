@@ -314,20 +314,27 @@ class Column(NamedTuple):
 def unpack_columns(packed: bytes, day: date, zone: str, quantities: Sequence[str]) -> list[Column]:
     """Return quantities of what `pack` made; for many days, of which most is not asked for."""
     count = len(starts(day, zone))
-    values = _layout(count).unpack(decompress(packed))
     size = count * len(QUANTITIES)
+    raw, (energy, seconds, methods) = decompress(packed), _column_layouts(count)
     found = []
     for quantity in quantities:
         at = QUANTITIES.index(quantity) * count
-        measured, filled = (values[n * size + at :][:count] for n in (1, 2))
+        measured = seconds.unpack_from(raw, 4 * size + 2 * at)
+        filled = seconds.unpack_from(raw, 6 * size + 2 * at)
         found.append(
             Column(
-                values[at : at + count],
+                energy.unpack_from(raw, 4 * at),
                 list(map(add_up, measured, filled)),
-                values[3 * size + at :][:count],
+                methods.unpack_from(raw, 8 * size + at),
             )
         )
     return found
+
+
+@lru_cache(maxsize=8)
+def _column_layouts(count: int) -> tuple[Struct, Struct, Struct]:
+    """Return how one quantity lies within `_layout`: energy, seconds, methods."""
+    return Struct(f"<{count}i"), Struct(f"<{count}H"), Struct(f"<{count}B")
 
 
 @dataclass(slots=True)
