@@ -241,11 +241,13 @@ def worker_environment(folder: Path, url: str, queue: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_worker(folder: Path, url: str, queue: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a worker of the poll queue, as the portal's Procfile does."""
+def running_worker(
+    folder: Path, url: str, queue: str, work: str = "poll"
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a worker of a queue (`work`), as the portal's Procfile does."""
     environment = os.environ | worker_environment(folder, url, queue)
     process = subprocess.Popen(
-        [sys.executable, "worker.py", "poll"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "worker.py", work], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
         yield process

@@ -44,7 +44,7 @@ def measure() -> dict[str, float]:
         app = new_portal(folder, redis_url=queue)
         add_homes(app, [homes.endpoints[HOME]])
         url = str(app.config["SQLALCHEMY_DATABASE_URI"])
-        stack.enter_context(running_worker(folder, url, queue))
+        stack.enter_context(running_worker(folder, url, queue, "settings"))
         target = Target(1, homes.endpoints[HOME], "sunspec")
         whole, device = [], []
         read(app, target)

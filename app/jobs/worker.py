@@ -7,12 +7,11 @@ from flask import Flask
 from rq import SimpleWorker
 
 from ..extensions import queues
+from ..queue_names import QUEUES
 from .context import bind
 
 log = structlog.get_logger()
 
-# in this order: to plan a day takes longest and waits for all others
-QUEUES = ("mail", "poll", "settings", "default", "plan")
 # an idle worker shows itself this often (s, less RQ's margin of 15): /healthz/ready looks for it
 WORKER_TTL_S = 30
 # then it ends and is started afresh: about a day, and what leaks leaks no further

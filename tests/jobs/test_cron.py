@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from rq.cron import CronScheduler
 
 from app.config import Settings
 from app.extensions import JobQueues
-from app.jobs.worker import QUEUES
+from app.queue_names import QUEUES
 from tests.valkey import Valkey
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,12 @@ def test_everything_periodic_is_asked_for_at_the_start(scheduler: CronScheduler)
     }
 
 
+def test_what_is_asked_for_is_there(scheduler: CronScheduler) -> None:
+    for job in scheduler.enqueue_jobs():
+        module, _, name = job.func_name.rpartition(".")
+        assert callable(getattr(import_module(module), name)), job.func_name
+
+
 def test_every_queue_gets_its_own_sign_of_life(scheduler: CronScheduler) -> None:
     scheduler.enqueue_jobs()
     for name in QUEUES:
@@ -85,11 +92,22 @@ def test_watched_gateways_are_claimed_within_ten_seconds(scheduler: CronSchedule
     assert claim.interval + watched_s <= 10
 
 
-def test_neither_cron_nor_web_loads_what_plans() -> None:
+def loaded_by(modules: str) -> set[str]:
+    told = f"import sys, {modules}; print(*sys.modules)"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", told], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout.split()
+    )
+
+
+def test_neither_workers_nor_web_load_what_plans() -> None:
     # numpy, SciPy and pvlib take seconds: the portal must start within ten
-    told = "import sys, app, app.jobs.cron, app.jobs.worker; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", told], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split()
+    loaded = loaded_by("app.wiring, app.jobs.plans, app.jobs.worker")
     assert "app.jobs.plans" in loaded
-    assert not {"numpy", "scipy", "pandas", "pvlib", "app.planning"} & set(loaded)
+    assert not {"numpy", "scipy", "pandas", "pvlib", "app.planning"} & loaded
+
+
+@pytest.mark.parametrize("part", ["app.jobs.cron", "simulator.__main__", "demo.mail_sink"])
+def test_who_needs_no_portal_loads_none(part: str) -> None:
+    assert not {"flask", "sqlalchemy", "app.models"} & loaded_by(part)

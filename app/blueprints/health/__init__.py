@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from ... import clock
 from ...domain import heartbeats
 from ...extensions import db, limiter, queues
+from ...queue_names import QUEUES
 
 log = structlog.get_logger()
 bp = Blueprint("health", __name__, url_prefix="/healthz")
 limiter.exempt(bp)
 
-QUEUES = ("mail", "poll", "settings", "default", "plan")
 # a poll of many silent gateways keeps its worker for up to a minute; twice that is a worker lost
 WORKER_LATE = timedelta(seconds=120)
 # cron shows itself every few seconds

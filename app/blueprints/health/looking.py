@@ -21,7 +21,7 @@ from ... import clock, holders
 from ...domain import backlog, heartbeats
 from ...domain.backlog import Backlog
 from ...extensions import db, queues
-from . import QUEUES
+from ...queue_names import QUEUES
 
 log = structlog.get_logger()
 

@@ -24,8 +24,9 @@ from ...domain import audit
 from ...domain.errors import NotFound
 from ...extensions import lazy_gettext as _
 from ...extensions import limiter, queues
+from ...queue_names import QUEUES
 from ...transaction import transaction
-from ..health import CRON_LATE, QUEUES, WORKER_LATE
+from ..health import CRON_LATE, WORKER_LATE
 from ..health.looking import look_at_database, look_at_queues
 from ..signin.limited import client_address
 from . import bp
