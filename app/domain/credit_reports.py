@@ -48,6 +48,8 @@ class Summary:
     dwh: int
     points: int
     is_finished: bool
+    #: members of whom some was not counted, as no household's generator makes it
+    bounded: int = 0
 
     @property
     def kwh(self) -> Decimal:
@@ -100,15 +102,23 @@ def summary(first: date) -> Summary:
     run = db.session.scalar(select(PointRun).where(PointRun.period_first == first))
     if run is None:
         raise NotFound
-    members, dwh, points = db.session.execute(
+    over = PointTransaction.sums["over"].as_string().is_not(None)
+    members, dwh, points, bounded = db.session.execute(
         select(
             func.count(func.distinct(PointTransaction.membership_id)),
             func.coalesce(func.sum(PointTransaction.self_dwh), 0),
             func.coalesce(func.sum(PointTransaction.points), 0),
+            func.count(func.distinct(PointTransaction.membership_id)).filter(over),
         ).where(PointTransaction.period_first == first)
     ).one()
     return Summary(
-        first, run.period_last, members, int(dwh), int(points), run.finished_at is not None
+        first,
+        run.period_last,
+        members,
+        int(dwh),
+        int(points),
+        run.finished_at is not None,
+        bounded,
     )
 
 
@@ -153,6 +163,7 @@ def lines(first: date) -> Iterator[Line]:
 COLUMNS = (
     *("membership", "gateway", "prefecture", "from", "to", "days", "self_consumed_kwh"),
     *("coverage_pct", "missing_half_hours", "factor_kg_per_kwh", "reduction_kg_co2", "points"),
+    "not_counted_kwh",
 )
 
 
@@ -160,12 +171,13 @@ def file(told: Summary, factors: Factors) -> Iterator[str]:
     """Return the report as a CSV file, with its sum at the end."""
     yield csv_files.BOM + csv_files.line(COLUMNS)
     held = " ".join(str(one.kg_per_kwh) for one in factors.within(told.first, told.last))
-    members = dwh = points = 0
+    members = dwh = points = over = 0
     spared: Decimal | None = Decimal(0)
     for one in lines(told.first):
         of_one = spared_by(one.sums.months, factors)
         spared = None if spared is None or of_one is None else spared + of_one
         members, dwh, points = members + 1, dwh + one.dwh, points + one.points
+        over += one.sums.over_dwh
         yield csv_files.line(
             [
                 one.membership_id,
@@ -180,12 +192,13 @@ def file(told: Summary, factors: Factors) -> Iterator[str]:
                 held,
                 _kg(of_one),
                 one.points,
+                f"{kwh(one.sums.over_dwh):.4f}",
             ]
         )
     yield csv_files.line(
         [
             *("total", members, "", "", "", "", f"{kwh(dwh):.4f}", "", ""),
-            *(held, _kg(spared) if members else "", points),
+            *(held, _kg(spared) if members else "", points, f"{kwh(over):.4f}"),
         ]
     )
 

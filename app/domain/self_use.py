@@ -141,10 +141,17 @@ class Days(Mapping[date, Day]):
         """Take the days from `first` on, in tenths of a Wh, and those that are not whole."""
         self._first, self._whole, self._others = first, whole, others
 
-    def add_up(self, first: date, last: date) -> tuple[int, int, list[date]]:
-        """Return what is wholly known of some days together: tenths of a Wh, days; and the rest."""
+    def add_up(
+        self, first: date, last: date, most: int | None = None
+    ) -> tuple[int, int, list[date]]:
+        """Return what is wholly known of some days together: tenths of a Wh, days; and the rest.
+
+        A day with more than `most` is of the rest.
+        """
         begin = (first - self._first).days
         some = self._whole[begin : (last - self._first).days + 1]
+        if most is not None:
+            some = [None if dwh is None or dwh > most else dwh for dwh in some]
         rest = (
             [first + timedelta(days=place) for place, dwh in enumerate(some) if dwh is None]
             if None in some
