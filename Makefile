@@ -12,7 +12,7 @@ JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-deep check bench lock translations
+.PHONY: help run install test test-deep check check-types check-rest bench lock translations
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -31,9 +31,15 @@ test-deep: .venv/installed-dev $(CATALOG).mo ## the suite with many random examp
 	HYPOTHESIS_PROFILE=many $(PYTEST) $(ONLY)
 
 check: .venv/installed-dev ## lint, types, layers, templates, translations
+	@# types take as long as all the rest: both at a time
+	@$(MAKE) --no-print-directory -j2 check-types check-rest
+
+check-types:
+	$(BIN)/mypy
+
+check-rest:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint app/templates app/mailing --lint --quiet
 	$(BIN)/python scripts/translations.py check

@@ -9,9 +9,12 @@ from struct import pack, unpack
 from typing import Protocol
 
 from . import registers
-from .household import Config, Household
+from .household import Config, Household, Times
 
 Words = dict[int, int]
+
+# a time of no day: without any, a home of the simulator has a night of its own
+_NEVER: Times = (0, 0, 0)
 
 
 class Dials(Protocol):
@@ -153,15 +156,26 @@ class _Sungrow:
 
 
 class _GoodWe:
-    """47000 is the mode; 47511 takes precedence unless it is 1 (auto)."""
+    """47000 is the mode; 47511 takes precedence unless it is 1 (auto).
+
+    In mode 3 (eco) four groups say when the battery is charged: of six registers each, or of four
+    where the home is without the newer ones.
+    """
 
     _MODES: Mapping[int, str] = {0: "green", 2: "safe", 3: "economic"}
 
     def begin(self, config: Config) -> Words:
-        return {47000: 0, 47511: 1, 47512: 0}
+        words = {47000: 0, 47511: 1, 47512: 0}
+        # hour 48 is no time; power 100 %, charged to 100 %
+        older, newer = (0x3000, 0x3000, 100, 0), (0x3000, 0x3000, 0, 100, 100, 0)
+        words |= {47515 + at: older[at % 4] for at in range(16)}
+        if "eco2" not in config.without:
+            words |= {47547 + at: newer[at % 6] for at in range(24)}
+        return words
 
     def heed(self, home: Household, written: set[int], now_s: float) -> None:
         words = home.words
+        home.wishes.charge = self._charged(words) or [_NEVER]
         home.usual = self._MODES.get(words[47000], "green")
         forced = {8: "standby", 11: "charge" if words[47512] else None}.get(words[47511])
         _turn(home, forced, 0, now_s)
@@ -171,22 +185,39 @@ class _GoodWe:
             if name == mode:
                 words[47000], words[47511] = raw, 1
 
+    def _charged(self, words: Words) -> list[Times]:
+        """Return the times of the groups that are on and whose power is negative."""
+        found = []
+        is_newer = 47547 in words
+        for first in range(47547, 47571, 6) if is_newer else range(47515, 47531, 4):
+            start, end, third, fourth = (words[first + at] for at in range(4))
+            switch, power = (third, fourth) if is_newer else (fourth, third)
+            days = switch & 0x7F
+            if switch >> 8 in (0xFF, 0xF9) and power & 0x8000 and start >> 8 < 24:
+                minutes = [60 * (time >> 8) + (time & 0xFF) for time in (start, end)]
+                # until the end of its last minute, as a day ends; bit 0 is Sunday
+                last = 1440 if minutes[1] == 1439 else minutes[1]
+                found.append((minutes[0], last, days >> 1 | (days & 1) << 6))
+        return found
+
     def lapse(self, home: Household) -> None:
         """Do nothing: there is no timer."""
 
 
 class _Victron:
-    """2901 is how far the battery is used."""
+    """2900 is what the battery is for, unless 2902 is 3; 2901 is how far it is used."""
 
     def begin(self, config: Config) -> Words:
-        return {2901: 100}
+        return {2900: 10, 2901: 100, 2902: 1}
 
     def heed(self, home: Household, written: set[int], now_s: float) -> None:
         home.wishes.least = home.words[2901] / 10
         home.wishes.reserve = 0
+        home.usual = "safe" if home.words[2900] == 9 else "green"
+        _turn(home, None, 0, now_s)
 
     def choose(self, words: Words, mode: str) -> None:
-        """Do nothing: no register tells of it."""
+        words[2900] = 9 if mode == "safe" else 10
 
     def lapse(self, home: Household) -> None:
         """Do nothing: there is no timer."""

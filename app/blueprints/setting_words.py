@@ -23,6 +23,7 @@ NAMES: Mapping[str, Any] = {
     "min_soc_pct": _("ふだん使うときの下限"),
     "max_soc_pct": _("ふだん充電するときの上限"),
     "grid_charge_pct": _("買った電気で充電する上限"),
+    "contract_current_a": _("契約電流"),
 }
 
 # what stands under the name where it is chosen
@@ -35,6 +36,10 @@ MEANINGS: Mapping[str, Any] = {
     "max_soc_pct": _("ふだんは、ここまでたまったら充電をやめます。"),
     "grid_charge_pct": _(
         "夜などに、買った電気でここまで充電します。0 % は、買った電気で充電しません。"
+    ),
+    "contract_current_a": _(
+        "電力会社との契約で、一度に使える電気の大きさです。"
+        "電力会社の検針票や会員ページ、分電盤のブレーカーで確かめられます。"
     ),
 }
 
@@ -79,6 +84,10 @@ WHY: Mapping[str, Any] = {
     ),
     "refused": _("機器がこの変更を受け付けませんでした。くり返すときは、販売店にご相談ください。"),
     "not_offered": _("この機器では、いまは選べない値です。"),
+    "other_device": _(
+        "登録されているものとは別の機器が応答したため、書き込みませんでした。"
+        "機器を交換したときや、くり返すときは、販売店にご相談ください。"
+    ),
     "unreached": _("機器と通信できず、書き込めませんでした。値は変わっていません。"),
     "broken_off": _("書き込みの途中で通信が切れ、値は変わりませんでした。"),
     "unknown": _("書き込めたかどうかを、機器に確かめられませんでした。"),
@@ -116,6 +125,8 @@ def setting_value(key: str, value: Any) -> str:
         return str(mode_words(value).name)
     if key.endswith("_windows"):
         return str(_("、")).join(map(window_words, value)) or str(_("なし"))
+    if key == "contract_current_a":
+        return f"{value} A" if value else str(_("わからない"))
     if key == "grid_charge_pct" and value == 0:
         return str(_("0 %（充電しない）"))
     return f"{value} %"

@@ -7,8 +7,8 @@ from flask.cli import AppGroup
 from flask_babel import force_locale
 
 from .. import clock
-from ..domain import provisioning, terms
-from ..domain.errors import Rejected
+from ..domain import provisioning, replacements, terms
+from ..domain.errors import NotFound, Rejected
 from ..printing.sheets import discard, write_sheets
 from ..transaction import transaction
 from .secret_files import write_secrets
@@ -81,3 +81,18 @@ def import_file(file: Path, folder: Path | None, secrets_file: Path | None, lang
         click.echo("id,password")
         for public_id, password in passwords:
             click.echo(f"{public_id},{password}")
+
+
+@gateways.command("replaced")
+@click.argument("gateway")
+def accept_replacement(gateway: str) -> None:
+    """Say that the device of GATEWAY was replaced: the one that answers next is the home's own.
+
+    Until then no settings are written to a device that tells another serial number.
+    """
+    try:
+        with transaction():
+            replacements.accept(gateway, clock.now())
+    except NotFound as error:
+        raise click.ClickException(f"there is no gateway {gateway}") from error
+    click.echo(f"{gateway}: the next poll looks which device is there")

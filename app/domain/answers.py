@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Executable, Row, delete, insert, select, update
+from sqlalchemy import Executable, Row, delete, func, insert, select, update
 
 from ..extensions import db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
@@ -26,7 +26,8 @@ from .readings import TODAY, Site, Today
 
 log = structlog.get_logger()
 
-# domestic supply (単相三線): contract current × 200 V
+# domestic supply (単相三線) has two live wires of 100 V each; a contract's amperes are those of
+# both together, where it is by ampere, or of each: a bound must never refuse what is true
 SUPPLY_V = 200.0
 # whoever takes longer is asked together with others who do: a shard lasts as long as its slowest
 SLOW_S = 1.0
@@ -114,6 +115,7 @@ def _lock(ids: Sequence[int]) -> dict[int, Row[Any]]:
             Installation.id.label("installation_id"),
             Installation.opened_at,
             Installation.zone,
+            Installation.contract_current_a,
         )
         .join(PollState, PollState.gateway_id == Gateway.id)
         .outerjoin(Latest, Latest.gateway_id == Gateway.id)
@@ -227,7 +229,7 @@ class _Writing:
                 zone,
                 self.owners.get(row.id)
                 or counting.owned_lately(row.installation_id, row.opened_at),
-                limits_of(row.ratings, answer.discovery, self.defaults),
+                limits_of(row.ratings, answer.discovery, row.contract_current_a, self.defaults),
                 HELD_POLLS * self.pace.interval_s,
             ),
         )
@@ -301,21 +303,33 @@ class _Writing:
 
 
 def limits_of(
-    ratings: Mapping[str, Any] | None, discovery: Discovery | None, defaults: Defaults
+    ratings: Mapping[str, Any] | None,
+    discovery: Discovery | None,
+    contract_current_a: float | None,
+    defaults: Defaults,
 ) -> dict[str, float]:
-    """Return what each quantity of a gateway can be at most, in W; what it just told wins."""
+    """Return what each quantity of a gateway can be at most, in W; what it just told wins.
+
+    `contract_current_a` is the home's own, where it is known.
+    """
     told = asdict(discovery.ratings) if discovery else ratings
-    return limits_w(told, defaults.contract_current_a * SUPPLY_V)
+    usual_w = defaults.contract_current_a * SUPPLY_V
+    own = contract_current_a
+    return limits_w(told, own * SUPPLY_V if own else usual_w, usual_w)
 
 
 def _learn(gateway_id: int, discovery: Discovery) -> None:
-    """Keep what the device told of itself: layout, identity, ratings and units."""
+    """Keep what the device told of itself: layout, identity, ratings and units.
+
+    Its first serial number stays until an operator says that it was replaced (`replacements.py`):
+    another one may be another home's, at an address that changed.
+    """
     identity = discovery.identity
     told = {
         "layout": discovery.layout.to_json(),
         "ratings": asdict(discovery.ratings),
         "told_model": identity.model[:64] or None,
-        "told_serial": identity.serial[:64] or None,
+        "told_serial": func.coalesce(Gateway.told_serial, identity.serial[:64] or None),
         "told_firmware": identity.firmware[:64] or None,
     }
     db.session.execute(

@@ -67,24 +67,28 @@ class Meter(TypedDict):
     told: NotRequired[float]
 
 
-def limits_w(ratings: Mapping[str, float | None] | None, contract_w: float) -> dict[str, float]:
+def limits_w(
+    ratings: Mapping[str, float | None] | None, contract_w: float, usual_w: float
+) -> dict[str, float]:
     """Return what each quantity can be at most, in W (energy rule 4).
 
     `ratings` are what the device states (`pv_w`, `inverter_w`, `battery_w`); `contract_w` is the
-    power of the site's contract (契約電流).
+    power of the site's contract (契約電流). What the device does not state is `usual_w` at most: a
+    small contract says nothing of a roof.
     """
     stated = {name: min(w or 0.0, MOST_W) for name, w in (ratings or {}).items()}
     inverter = stated.get("inverter_w") or 0.0
     battery = stated.get("battery_w") or 0.0
     # on its DC side a hybrid inverter takes in what it gives out and what charges the battery
-    pv = (stated.get("pv_w") or 0.0) or (inverter + battery) or contract_w
-    battery = battery or inverter or contract_w
+    pv = (stated.get("pv_w") or 0.0) or (inverter + battery) or usual_w
+    battery = battery or inverter or usual_w
     return {
         "pv_wh": pv,
-        "load_wh": contract_w,
+        # a home uses what it buys and what its own inverter gives, at the same time
+        "load_wh": contract_w + inverter if inverter else max(contract_w, usual_w),
         "import_wh": contract_w,
         # the contract bounds what is bought; an inverter may sell more than that
-        "export_wh": max(contract_w, inverter),
+        "export_wh": max(contract_w, inverter or usual_w),
         "charge_wh": battery,
         "discharge_wh": battery,
     }

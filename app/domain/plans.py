@@ -53,6 +53,8 @@ TEST_AGAIN = timedelta(days=7)
 CHARGE_LASTS = timedelta(minutes=30)
 # without a device's word: most home batteries are emptied and filled in three hours or more
 HOURS_TO_FILL = 3.0
+# a contract of one ampere is one of 100 VA; by kVA it is told as ten amperes each
+CONTRACT_V = 100.0
 # without a device's word, what stays in the battery
 FLOOR_PCT = 10
 # with more than this there is nothing to plan with
@@ -79,6 +81,8 @@ class Known:
     battery_wh: float | None
     battery_w: float | None
     floor_pct: int
+    #: what the contract (契約電流) lets the home buy
+    grid_w: float | None
     panels: tuple[float | None, float | None, float | None]
     kind: str
     tariff: Tariff | None
@@ -143,6 +147,7 @@ def known(installation_id: int, now: datetime, *, templates: Any, zone: str) -> 
         battery_wh_of(gateway.ratings, choice),
         battery_w_of(gateway.ratings, choice),
         floor_pct_of(gateway.id),
+        home.contract_current_a * CONTRACT_V if home.contract_current_a else None,
         (choice.panels_kw, choice.panels_tilt, choice.panels_azimuth),
         "cost" if choice.cost else "night",
         plan_choices.tariff_of(choice, tariffs.load(templates)),

@@ -89,10 +89,18 @@ def shards(claimed: Iterable[Claimed], size: int) -> list[list[int]]:
 
 
 def targets(ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """Return how to reach the gateways: rows of id, public_id, endpoint, profile and layout."""
+    """Return how to reach the gateways, and what is known of the devices there.
+
+    Rows of id, public_id, endpoint, profile, layout and told_serial.
+    """
     return db.session.execute(
         select(
-            Gateway.id, Gateway.public_id, Gateway.endpoint, Gateway.profile, Gateway.layout
+            Gateway.id,
+            Gateway.public_id,
+            Gateway.endpoint,
+            Gateway.profile,
+            Gateway.layout,
+            Gateway.told_serial,
         ).where(Gateway.id.in_(ids))
     ).all()
 

@@ -89,6 +89,7 @@ def _recount(gateway_id: int, pace: Pace, defaults: Defaults) -> None:
             Gateway.ratings,
             Installation.id.label("installation_id"),
             Installation.zone,
+            Installation.contract_current_a,
             Latest.day,
         )
         .join(Gateway, Gateway.id == PollState.gateway_id)
@@ -133,7 +134,7 @@ def _replay(
         gateway_id,
         zone,
         energy_totals.owners([gateway_id])[gateway_id],
-        limits_of(state.ratings, None, defaults),
+        limits_of(state.ratings, None, state.contract_current_a, defaults),
         HELD_POLLS * pace.interval_s,
     )
     standing = Standing.of(checkpoint.meters, checkpoint.half_hours)

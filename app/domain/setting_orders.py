@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from ..extensions import db, wake_after_commit
 from ..models import Account, Installation, SettingChange, SettingOrder
 from ..profiles.settings import Key, Value
-from . import audit, setting_history
+from . import audit, setting_history, setting_reserves
 from . import settings as settings_rules
 from .energy import day_of
 from .errors import NotFound
@@ -79,7 +79,7 @@ def place(
     present = expected(shown, standing)
     if any(present.get(key) != seen.get(key) for key in wanted):
         raise ChangedMeanwhile
-    if _count_since(installation, now - timedelta(hours=1)) >= MOST_AN_HOUR:
+    if count_since(installation, now - timedelta(hours=1)) >= MOST_AN_HOUR:
         raise TooManyChanges
     if undoes_id is not None:
         setting_history.get(installation, undoes_id)
@@ -92,6 +92,8 @@ def place(
         dealer_id=access.dealer_id,
         undoes_id=undoes_id,
     )
+    if until is None:
+        setting_reserves.remember(installation, present, wanted)
     _insert(order, installation, shown.values, wanted, reason=reason, until=until, now=now)
     _record(order, network_address, now)
     return order
@@ -245,7 +247,8 @@ def _gives_way(standing: SettingOrder, wanted: Mapping[Key, Value], source: str)
     return is_like or all(change.key in wanted for change in standing.changes)
 
 
-def _count_since(installation: Installation, since: datetime) -> int:
+def count_since(installation: Installation, since: datetime) -> int:
+    """Return how often persons changed something of an installation since then."""
     counted = select(func.count()).where(
         SettingOrder.installation_id == installation.id,
         SettingOrder.asked_at > since,

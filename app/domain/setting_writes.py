@@ -33,6 +33,7 @@ BACK_OFF_MAX = timedelta(minutes=10)
 IGNORED = "ignored"  # the device took the write, and kept its value
 REFUSED = "refused"  # it answered with an exception
 NOT_OFFERED = "not_offered"  # it offers no such value (any more)
+OTHER_DEVICE = "other_device"  # another device answered in its place: nothing was written
 UNREACHED = "unreached"  # it was not reached: nothing was written
 BROKEN_OFF = "broken_off"  # the line, or our worker, broke off while it was written
 UNKNOWN = "unknown"  # nobody could read afterwards what stands
@@ -61,6 +62,7 @@ class Ended:
     told: Told | None
     wrote: bool
     not_offered: bool = False
+    other_device: bool = False
 
 
 def claim(now: datetime, *, lease: timedelta) -> Claim | None:
@@ -120,6 +122,16 @@ def settle(claimed: Claim, ended: Ended, now: datetime) -> bool:
         _by_what_stands(order, claimed, ended, now)
     elif ended.not_offered:
         _end(order, "failed", dict.fromkeys(claimed.wanted, NOT_OFFERED), ended.detail, now)
+    elif ended.other_device:
+        _end(order, "failed", dict.fromkeys(claimed.wanted, OTHER_DEVICE), ended.detail, now)
+        audit.record(
+            "gateway.other_device",
+            actor_id=None,
+            subject="gateway",
+            subject_id=order.gateway_id,
+            now=now,
+            order_id=order.id,
+        )
     elif ended.wrote:
         # a moment later somebody looks what stands
         _is_mine(order, claimed_until=now + BACK_OFF, detail=ended.detail)

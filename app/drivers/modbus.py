@@ -64,7 +64,8 @@ class Target:
     """A gateway to read. `layout` is what an earlier discovery found, as `to_json` gave it.
 
     `gateway` is its ID, by which the portal's certificate for it is found; `via` is the relay that
-    holds a gateway which dials in, if one does.
+    holds a gateway which dials in, if one does. `serial` is the device's serial number, if it is
+    known: nothing is written to one that tells another.
     """
 
     key: Hashable
@@ -73,6 +74,7 @@ class Target:
     layout: object = None
     gateway: str = ""
     via: Via | None = None
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

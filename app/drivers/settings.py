@@ -21,6 +21,13 @@ from .security import Trust, Unready
 # A device takes longer to keep a value than to tell one, and there are some forty requests.
 _TIMEOUTS = 5
 
+# of a serial number so much is known
+_SERIAL = 64
+
+
+class OtherDevice(Exception):
+    """What answers is a device of the same kind, but not the one whose settings are wanted."""
+
 
 @dataclass(frozen=True, slots=True)
 class SettingsResult:
@@ -61,12 +68,14 @@ async def write_settings(
 ) -> SettingsResult:
     """Write settings, then read over the same connection what stands there: the caller compares.
 
-    Before, the device is walked over, whatever layout is known: it must be one of the profile.
+    Before, the device is walked over, whatever layout is known: it must be one of the profile, and
+    tell the serial number that is known, if it tells one.
     `hold_s` is how long what the device keeps only for a while shall stand. A device that refuses
     midway is read back all the same. Time is limited as in `read_settings`.
 
     Raises:
         CannotSet: the device, or its profile, offers no such setting or value. Nothing was written.
+        OtherDevice: it tells another serial number. Nothing was written.
     """
     return await _attend(target, _Wish(wanted, hold_s), timeout_s, now, trust)
 
@@ -93,7 +102,7 @@ async def _attend(
         return SettingsResult(Outcome.UNREACHABLE, now(), detail=f"cannot be asked: {wrong}"[:200])
     # who answers nothing holds up a worker no longer than a poll does
     line.answer_s = timeout_s
-    visit = _Visit(line, profile, settable, wish)
+    visit = _Visit(line, profile, settable, wish, target.serial)
     settings: Settings | None = None
     outcome, detail = Outcome.OK, ""
     try:
@@ -108,7 +117,7 @@ async def _attend(
                     raise
                 outcome, detail = outcome_of(error, target)
             settings = await visit.read()
-    except CannotSet:
+    except (CannotSet, OtherDevice):
         raise
     except Exception as error:
         if outcome is Outcome.OK:
@@ -122,9 +131,10 @@ class _Visit:
     """One connection's worth of setting and reading."""
 
     def __init__(
-        self, line: Line, profile: Profile, settable: Settable, wish: _Wish | None
+        self, line: Line, profile: Profile, settable: Settable, wish: _Wish | None, serial: str
     ) -> None:
         self.line, self.profile, self.settable, self.wish = line, profile, settable, wish
+        self.serial = serial
         self.layout: Layout | None = None
         self.settings: Settings | None = None
 
@@ -137,8 +147,12 @@ class _Visit:
                 self.layout = Layout.from_json(kept)
                 await self.read()
                 return
-        self.layout = (await carry_out(self.line, self.profile.discover())).layout
+        found = await carry_out(self.line, self.profile.discover())
+        self.layout = found.layout
         if self.wish is not None:
+            told = found.identity.serial[:_SERIAL]
+            if self.serial and told and told != self.serial:
+                raise OtherDevice(f"it tells the serial number {told}, not {self.serial}")
             walk = self.settable.write_settings(
                 self.layout, self.wish.values, hold_s=self.wish.hold_s
             )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,13 @@ def battery_of(known: Known) -> Battery:
     """Return the home's battery."""
     assert known.battery_wh is not None
     assert known.battery_w is not None
-    return Battery(known.battery_wh, known.battery_w, known.battery_w, floor=known.floor_pct / 100)
+    return Battery(
+        known.battery_wh,
+        known.battery_w,
+        known.battery_w,
+        floor=known.floor_pct / 100,
+        grid_w=known.grid_w or inf,
+    )
 
 
 def prices_of(known: Known) -> Callable[[date], Prices]:

@@ -20,7 +20,7 @@ from ..domain import settings as readings
 from ..domain.setting_writes import Ended
 from ..drivers.modbus import Target, seat_of
 from ..drivers.security import Trust
-from ..drivers.settings import SettingsResult, read_settings, write_settings
+from ..drivers.settings import OtherDevice, SettingsResult, read_settings, write_settings
 from ..extensions import db
 from ..profiles.settings import CannotSet
 from ..transaction import transaction
@@ -112,7 +112,13 @@ def _work(tasks: Sequence[Task]) -> list[Task]:
     relays = relays_of(list(rows.values()), settings)
     targets = {
         row.id: Target(
-            row.id, row.endpoint, row.profile, row.layout, row.public_id, relays.get(row.public_id)
+            row.id,
+            row.endpoint,
+            row.profile,
+            row.layout,
+            row.public_id,
+            relays.get(row.public_id),
+            row.told_serial or "",
         )
         for row in rows.values()
     }
@@ -190,6 +196,9 @@ async def _do(task: Task, target: Target, timeout_s: float, trust: Trust) -> End
             came = await read_settings(target, timeout_s=timeout_s, now=clock.now, trust=trust)
     except CannotSet as cannot:
         return Ended("cannot_set", str(cannot)[:200], None, wrote=False, not_offered=True)
+    except OtherDevice as other:
+        log.warning("settings_other_device", gateway=target.gateway, detail=str(other))
+        return Ended("other_device", str(other)[:200], None, wrote=False, other_device=True)
     return _ended(came)
 
 

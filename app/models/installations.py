@@ -1,8 +1,9 @@
 """One ownership of one gateway at one address (案件 / 設置先【案件】)."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text, true
+from sqlalchemy import JSON, ForeignKey, Index, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..extensions import Model
@@ -38,6 +39,10 @@ class Installation(PostalAddress, Model):
     claimed_sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheets.id"))
     # the owner is mailed when somebody else changes a setting
     mails_of_settings: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # 契約電流, in amperes; None: nobody told
+    contract_current_a: Mapped[int | None]
+    # how much is kept for an outage, in %, by operating mode: domain/setting_reserves.py
+    reserves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     gateway: Mapped[Gateway] = relationship()
     account: Mapped[Account] = relationship()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,14 @@ class Battery:
     # an inverter and a lithium cell lose about so much each way
     charge_efficiency: float = 0.95
     discharge_efficiency: float = 0.95
+    #: what the home may buy in all while the grid charges it
+    grid_w: float = inf
 
     def __post_init__(self) -> None:
         if not (self.capacity_wh > 0 and self.charge_w > 0 and self.discharge_w > 0):
             raise ValueError("a battery has a capacity and powers above 0")
+        if not self.grid_w > 0:
+            raise ValueError("a home may buy more than nothing")
         if not 0 <= self.floor < self.ceiling <= 1:
             raise ValueError("floor and ceiling are shares, the floor below the ceiling")
         if not (0 < self.charge_efficiency <= 1 and 0 < self.discharge_efficiency <= 1):
@@ -44,6 +49,10 @@ class Battery:
     def discharge_wh(self) -> float:
         """Return what it gives at most in a half hour."""
         return self.discharge_w * HOURS
+
+    def most_bought(self, deficit_wh: Floats) -> Floats:
+        """Return what the grid may charge it with, beside what the home buys for itself."""
+        return np.clip(self.grid_w * HOURS - deficit_wh, 0.0, self.charge_wh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +133,12 @@ def follow(
         orders.may_discharge & ~is_bought, np.clip(-left, 0.0, battery.discharge_wh), 0.0
     )
     # a half hour's numbers lie side by side
-    storable, giveable, aim, is_bought = (
+    storable, giveable, buyable, aim, is_bought = (
         np.ascontiguousarray(np.moveaxis(one, -1, 0))
         for one in (
             storable,
             giveable,
+            battery.most_bought(np.maximum(-left, 0.0)),
             np.minimum(orders.grid_to * battery.capacity_wh, top),
             is_bought,
         )
@@ -140,7 +150,8 @@ def follow(
         charge = np.minimum(storable[slot], room)
         if anybody_buys:
             wanted = (aim[slot] - stored) / battery.charge_efficiency - charge
-            bought = np.minimum(np.maximum(wanted, 0.0), battery.charge_wh - charge)
+            most = np.minimum(buyable[slot], battery.charge_wh - charge)
+            bought = np.minimum(np.maximum(wanted, 0.0), most)
             charge = charge + np.where(is_bought[slot], bought, 0.0)
         holds = np.maximum(stored - floor, 0.0) * battery.discharge_efficiency
         give = np.minimum(giveable[slot], holds)

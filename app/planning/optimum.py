@@ -76,7 +76,7 @@ def cheapest(
     upper = np.concatenate(
         [
             np.minimum(surplus, most),
-            np.where(allowed, most, 0.0),
+            np.where(allowed, battery.most_bought(deficit), 0.0),
             np.minimum(deficit, battery.discharge_wh),
             np.full(length, top),
         ]

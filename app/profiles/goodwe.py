@@ -1,8 +1,9 @@
 """GoodWe ET, EH, BT and BH hybrid inverters; their Modbus unit is usually 247."""
 
 from .base import State
+from .goodwe_windows import GROUPS, OFFER, Groups
 from .settings import Mode
-from .table_settings import Same, SettingsTable, Way, Ways
+from .table_settings import Same, SettingsTable, Slots, Way, Ways
 from .tables import MAX_W, MAX_WH, First, Row, Sum, Table
 
 _LIB = "goodwe 0.4.10, et.py"
@@ -89,18 +90,42 @@ GOODWE = Table(
 _AUTO, _STANDBY, _CHARGE = 1, 8, 11
 _EMS = "goodwe 0.4.10, inverter.py, EMSMode"
 
+_ECO = "goodwe 0.4.10, et.py and sensor.py"
+_OLD, _NEW = Groups(is_newer=False), Groups(is_newer=True)
+_OLD_ROWS = tuple(
+    Row(f"eco1_{place + 1}", 47515 + place * _OLD.width, "block", "code",
+        f"{_ECO}, EcoModeV1: eco mode group", length=_OLD.width, part="battery")
+    for place in range(GROUPS)
+)  # fmt: skip
+_NEW_ROWS = tuple(
+    Row(f"eco2_{place + 1}", 47547 + place * _NEW.width, "block", "code",
+        f"{_ECO}, EcoModeV2: eco mode group", length=_NEW.width, part="battery")
+    for place in range(GROUPS)
+)  # fmt: skip
+
 _SETTING_ROWS = (
-    Row("work_mode", 47000, "u16", "code", f"{_LIB}: 0 general, 2 backup", part="battery"),
+    Row("work_mode", 47000, "u16", "code", f"{_LIB}: 0 general, 2 backup, 3 eco", part="battery"),
     Row("ems", 47511, "u16", "code", f"{_EMS}: 1 auto, 8 battery standby, 11 charge battery",
         part="battery"),
     Row("ems_w", 47512, "u16", "W", f"{_EMS}: power it charges with, less where the battery "
         "takes less", part="battery"),
+    *_OLD_ROWS,
+    *_NEW_ROWS,
 )  # fmt: skip
 
 GOODWE_SETTINGS = SettingsTable(
     table=GOODWE,
     rows=_SETTING_ROWS,
     items=(
+        Slots(tuple(row.key for row in _NEW_ROWS), (OFFER,), _NEW.windows, _NEW.registers),
+        # who has the newer ones reads the older ones no more, as the source does
+        Slots(
+            tuple(row.key for row in _OLD_ROWS),
+            (OFFER,),
+            _OLD.windows,
+            _OLD.registers,
+            unless=_NEW_ROWS[0].key,
+        ),
         Ways(
             (
                 # until told otherwise: there is no timer
@@ -110,6 +135,11 @@ GOODWE_SETTINGS = SettingsTable(
                     (("ems_w", Same("rated_inverter")), ("ems", _CHARGE)),
                 ),
                 Way(Mode.STANDBY, {"ems": _STANDBY}, (("ems", _STANDBY),)),
+                Way(
+                    Mode.ECONOMIC,
+                    {"ems": _AUTO, "work_mode": 3},
+                    (("work_mode", 3), ("ems", _AUTO)),
+                ),
                 Way(
                     Mode.GREEN,
                     {"ems": _AUTO, "work_mode": 0},
@@ -130,8 +160,8 @@ GOODWE_SETTINGS = SettingsTable(
         "there for the depth: which of both it is must be seen on a device",
         "45358 depth of discharge off the grid": "how far an outage may empty the battery, not "
         "what is kept for it",
-        "47000 value 3 (eco) with windows 47515 or 47547": "two generations of blocks, of which "
-        "the newer codes its kind into a byte by platform; power is a share of the rating",
+        "47515 and 47547 with a power above 0": "the battery then gives that power whatever the "
+        "home uses: it would feed the grid",
         "47000 values 1 and 4": "none of the portal's modes",
     },
 )

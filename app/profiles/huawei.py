@@ -112,7 +112,7 @@ def _windows(block: bytes) -> dict[Key, list[Window]]:
     return found
 
 
-def _registers(windows: Mapping[Key, Sequence[Window]]) -> tuple[int, ...]:
+def _registers(windows: Mapping[Key, Sequence[Window]], _stands: bytes) -> tuple[int, ...]:
     """Write the time-of-use block.
 
     Raises:
@@ -158,7 +158,7 @@ HUAWEI_SETTINGS = SettingsTable(
         Level("reserve_pct", "backup", 0, 100),
         Level("grid_charge_pct", "grid_most", 1, 100, switch="grid_charge"),
         Slots(
-            "windows",
+            ("windows",),
             (
                 Windows("charge_windows", most=7, weekdays=True),
                 Windows("discharge_windows", most=7, weekdays=True),

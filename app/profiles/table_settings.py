@@ -34,7 +34,7 @@ _NOT_THERE = (1, 2, 3)
 #: a row, and the raw number or the registers to be written there
 Write = tuple[str, float | tuple[int, ...]]
 Decode = Callable[[bytes], dict[Key, list[Window]]]
-Encode = Callable[[Mapping[Key, Sequence[Window]]], tuple[int, ...]]
+Encode = Callable[[Mapping[Key, Sequence[Window]], bytes], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +97,24 @@ class Ways:
     ways: tuple[Way, ...]
     #: how long at most, in seconds
     longest_s: int = 0
+    #: raw values of rows, of which one must stand: else a mode has no effect
+    only_if: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Windows that share one block of registers.
+    """Windows that share some blocks of registers, each written by itself where it changes.
 
-    `windows` makes them of the registers as bytes, `registers` the other way round; it raises
-    `CannotSet` where windows do not go together.
+    `windows` makes them of all the registers as bytes; what it does not tell is not offered.
+    `registers` is the other way round, and is given what stands there, too; it raises `CannotSet`
+    where windows do not go together. A device that has the row `unless` has these for show only.
     """
 
-    row: str
+    rows: tuple[str, ...]
     offers: tuple[Windows, ...]
     windows: Decode
     registers: Encode
+    unless: str = ""
 
 
 Item = Level | Ways | Slots
@@ -237,13 +241,12 @@ class TableSettings:
                     value = round(stand.raws[item.row] * row.times / row.per)
                     if 0 <= value <= 100:
                         return {item.key: 100 - value if item.rest else value}
-            case Ways():
+            case Ways() if _has_effect(item, stand):
                 for way in item.ways:
                     if all(stand.raws.get(key) == raw for key, raw in way.told.items()):
                         return {"mode": way.mode.value}
             case Slots():
-                if item.row in stand.blocks:
-                    return dict(item.windows(stand.blocks[item.row]))
+                return dict(_windows(item, stand))
         return {}
 
     def _writes(
@@ -259,11 +262,12 @@ class TableSettings:
                 for key, told in way.writes:
                     yield key, self._raw(key, told, stand, hold_s)
             case Slots():
-                windows = item.windows(stand.blocks[item.row])
-                for key in _keys(item) & wanted.keys():
+                windows = _windows(item, stand)
+                for key in windows.keys() & wanted.keys():
                     if isinstance(value := wanted[key], list):
                         windows[key] = value
-                yield item.row, item.registers(windows)
+                # another item has them, where this one tells none
+                yield from self._slots(item, stand, windows) if windows else ()
 
     def _level(self, item: Level, value: int) -> Iterator[Write]:
         if item.switch and value == 0:
@@ -273,6 +277,17 @@ class TableSettings:
         yield item.row, round((100 - value if item.rest else value) * row.per / row.times)
         if item.switch:
             yield item.switch, 1
+
+    def _slots(
+        self, item: Slots, stand: _Stand, windows: Mapping[Key, Sequence[Window]]
+    ) -> Iterator[Write]:
+        stands = [stand.blocks[row] for row in item.rows]
+        words = item.registers(windows, b"".join(stands))
+        for row, before in zip(item.rows, stands, strict=True):
+            width = self.rows[row].width
+            block, words = words[:width], words[width:]
+            if struct.pack(f">{width}H", *block) != before:
+                yield row, block
 
     def _raw(self, key: str, told: int | Same | Held, stand: _Stand, hold_s: int | None) -> float:
         match told:
@@ -302,9 +317,20 @@ def _told_by(item: Item) -> tuple[str, ...]:
         case Level():
             return (item.row, item.switch) if item.switch else (item.row,)
         case Ways():
-            return tuple(dict.fromkeys(key for way in item.ways for key in way.needs))
+            needed = (key for way in item.ways for key in way.needs)
+            return tuple(dict.fromkeys((*needed, *item.only_if)))
         case Slots():
-            return (item.row,)
+            return (*item.rows, item.unless) if item.unless else item.rows
+
+
+def _has_effect(item: Ways, stand: _Stand) -> bool:
+    return all(stand.raws.get(key) in raws for key, raws in item.only_if.items())
+
+
+def _windows(item: Slots, stand: _Stand) -> dict[Key, list[Window]]:
+    if item.unless in stand.blocks or not stand.blocks.keys() >= set(item.rows):
+        return {}
+    return item.windows(b"".join(stand.blocks[row] for row in item.rows))
 
 
 def _offers(item: Item, stand: _Stand) -> Iterator[Offer]:
@@ -312,15 +338,15 @@ def _offers(item: Item, stand: _Stand) -> Iterator[Offer]:
         case Level():
             if all(key in stand.raws for key in _told_by(item)):
                 yield Number(item.key, item.low, item.high, also=(0,) if item.switch else ())
-        case Ways():
+        case Ways() if _has_effect(item, stand):
             ways = [way for way in item.ways if stand.raws.keys() >= set(way.needs)]
             modes = [mode for mode in Mode if any(way.mode == mode for way in ways)]
             if modes:
                 timed = tuple(mode.value for mode in modes if mode in _timed(ways))
                 yield Choice("mode", tuple(mode.value for mode in modes), timed, item.longest_s)
         case Slots():
-            if item.row in stand.blocks:
-                yield from item.offers
+            told = _windows(item, stand)
+            yield from (offer for offer in item.offers if offer.key in told)
 
 
 def _timed(ways: Sequence[Way]) -> set[Mode]:

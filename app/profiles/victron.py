@@ -1,7 +1,8 @@
 """Victron GX (Cerbo, Ekrano, Venus): the system as a whole, at Modbus unit 100."""
 
 from .base import State
-from .table_settings import Level, SettingsTable
+from .settings import Mode
+from .table_settings import Level, SettingsTable, Way, Ways
 from .tables import Row, Sum, Table
 
 _CSV = "victronenergy/dbus_modbustcp, attributes.csv"
@@ -52,14 +53,54 @@ VICTRON = Table(
     ),
 )
 
+# ---- what can be set -------------------------------------------------------------------------
+
+_STATE = (
+    "victronenergy/dbus-systemcalc-py, delegates/batterylife.py; its values in words: "
+    "victronenergy/node-red-contrib-victron, ESS state and ESS mode"
+)
+_KEPT_CHARGED, _OPTIMISED = 9, 10
+# the device itself goes to and fro between 10, 11 and 12, and with BatteryLife between 1 and 8
+_ALSO_OPTIMISED = (11, 12, *range(1, 9))
+
 VICTRON_SETTINGS = SettingsTable(
     table=VICTRON,
-    rows=(Row("least_soc", 2901, "u16", "%", f"{_CSV}: ESS minimum SoC limit, 0.1 %", per=10),),
-    items=(Level("min_soc_pct", "least_soc", 0, 100),),
+    rows=(
+        Row(
+            "ess_state",
+            2900,
+            "u16",
+            "code",
+            f"{_CSV}; {_STATE}: 9 keep batteries charged, 10 optimised without BatteryLife",
+        ),
+        Row("least_soc", 2901, "u16", "%", f"{_CSV}: ESS minimum SoC limit, 0.1 %", per=10),
+        Row(
+            "ess_mode",
+            2902,
+            "u16",
+            "code",
+            f"{_CSV}; {_STATE}: 1 and 2 as 2900 says, 3 external control",
+        ),
+    ),
+    items=(
+        Level("min_soc_pct", "least_soc", 0, 100),
+        Ways(
+            (
+                Way(Mode.SAFE, {"ess_state": _KEPT_CHARGED}, (("ess_state", _KEPT_CHARGED),)),
+                Way(Mode.GREEN, {"ess_state": _OPTIMISED}, (("ess_state", _OPTIMISED),)),
+                *(
+                    Way(Mode.GREEN, {"ess_state": state}, (("ess_state", _OPTIMISED),))
+                    for state in _ALSO_OPTIMISED
+                ),
+            ),
+            only_if={"ess_mode": (1, 2)},
+        ),
+    ),
     left_out={
+        "2900 values 1 to 8": "BatteryLife moves the limit by itself. It is shown as what it is, "
+        "one's own sun first; who goes back to that gets it without BatteryLife",
         "2701 maximum charge percentage": "of the charging power, not of what is stored",
-        "2900 ESS state": "mostly a state that the device changes itself",
-        "2902 ESS mode": "what its values do is not said beside it",
+        "2902 ESS mode": "3 hands over to something else, which then is asked to do it all",
         "2700 and 2716 set point": "a power that somebody must renew",
     },
 )

@@ -82,11 +82,11 @@ class Poller(asyncio.Protocol):
             self._channel.abort()
 
     async def _open(self) -> None:
-        public_id = dialout.asked_for(self._secret, self._challenge, self._kept)
-        if public_id is None:
+        asked = dialout.asked_for(self._secret, self._challenge, self._kept)
+        if asked is None:
             self._refuse("it does not know you")
             return
-        guest = self._find(public_id)
+        guest = self._find(asked.gateway)
         if guest is None:
             self._refuse("the gateway is not here")
             return
@@ -112,7 +112,7 @@ class Poller(asyncio.Protocol):
         self._end.cancel()
         self._end = self._loop.call_later(MOST_S, self._transport.abort)
         # nothing was awaited since the stream opened: this is the first that the poller hears
-        self._transport.write(dialout.READY + b"\n")
+        self._transport.write(asked.ready)
         self._channel = channel
 
     def _refuse(self, reason: str) -> None:

@@ -125,7 +125,7 @@ def test_the_page_shows_what_stands_and_what_cannot_be_set(taro: FlaskClient) ->
     assert "グリーンモード" in page
     assert "20 %" in page
     assert "23:00–7:00" in page
-    assert "ふだん充電するときの上限、放電する時間帯、契約電流は、ここから変更できません" in page
+    assert "ふだん充電するときの上限、放電する時間帯は、ここから変更できません" in page
     assert "設定を変更する</a>" in page
     assert "data-poll-s=" not in page
 
@@ -372,6 +372,18 @@ def test_back_from_the_confirmation_nothing_is_lost(taro: FlaskClient) -> None:
     assert fields["mode"] == ["safe"]
     # it still rests on what was seen first
     assert json.loads(fields["seen"])["reserve_pct"] == 20
+
+
+def test_a_mode_fills_in_the_reserve_that_was_last_used_with_it(
+    app: Flask, taro: FlaskClient
+) -> None:
+    assert "前にこのモードで残した量" not in taro.get(f"{PAGE}/edit").text
+    confirmed(taro, edited(taro, mode="safe", reserve_pct="80"))
+    done(app)
+    page = taro.get(f"{PAGE}/edit").text
+    assert "前にこのモードで残した量：20 %" in page
+    fills = dict(re.findall(r'data-fills="reserve_pct:(\d+)"[^>]*value="(\w+)"', page))
+    assert fills == {"20": "green", "80": "charge"}
 
 
 def test_a_dealer_needs_a_reason_and_the_owner_is_told_it(

@@ -45,6 +45,9 @@ def test_a_household_changes_the_reserve_and_undoes_it_and_its_dealer_changes_th
     page = household.page
     sign_in(household, f"set-{size}@example.org")
     open_settings(household, id_)
+    page.get_by_role("radio", name=re.compile("経済モード")).check()
+    expect(page.locator('[name="reserve_pct"]')).not_to_have_value("")
+    page.get_by_role("radio", name=re.compile("グリーンモード")).check()
     page.locator('[name="reserve_pct"]').fill("70")
     press(household, "確認に進む")
     expect(page.get_by_role("cell", name="70 %")).to_be_visible()
@@ -56,6 +59,15 @@ def test_a_household_changes_the_reserve_and_undoes_it_and_its_dealer_changes_th
     household.check_page()
     page.get_by_role("link", name=re.compile("元に戻す")).click()
     set_and_wait(household)
+    press_link(household, "設定に戻る")
+    press_link(household, "契約電流を変更する")
+    household.check_page()
+    page.get_by_role("radio", name="40 A").check()
+    press(household, "確認に進む")
+    expect(page.get_by_role("cell", name="40 A")).to_be_visible()
+    set_and_wait(household)
+    press_link(household, "設定に戻る")
+    expect(page.get_by_text("40 A")).to_be_visible()
 
     dealer = visit()
     page = dealer.page

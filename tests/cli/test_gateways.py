@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 
 from app.domain import device_credentials, sheets
 from app.extensions import db
-from app.models import Gateway, PollState, Sheet
+from app.models import AuditEntry, Gateway, PollState, Sheet
 from app.transaction import transaction
-from tests.factories import TermsVersionFactory
+from tests.factories import GatewayFactory, TermsVersionFactory
 
 HEADINGS = "id,model,serial,endpoint,profile\n"
 GOOD = (
@@ -199,3 +199,17 @@ def test_without_asking_for_it_no_secret_is_made(app: Flask, tmp_path: Path) -> 
     assert run(app, tmp_path, DIALS_IN).exit_code == 0
     with app.app_context():
         assert device_credentials.standing(["HDM4A7K20933"]) == {}
+
+
+def test_a_replaced_device_is_looked_at_anew(app: Flask) -> None:
+    def replaced(gateway: str) -> Result:
+        return app.test_cli_runner().invoke(args=["gateways", "replaced", gateway])
+
+    with app.app_context(), transaction():
+        id_ = GatewayFactory(public_id="HDM4A7K20931", told_serial="A1", layout={"a": "b"}).id
+    assert replaced("HDM4A7K20931").exit_code == 0
+    assert "no gateway" in replaced("HDM4A7K20999").output
+    with app.app_context():
+        gateway = db.session.get_one(Gateway, id_)
+        assert (gateway.told_serial, gateway.layout) == (None, None)
+        assert db.session.scalars(select(AuditEntry.action)).all() == ["gateway.replaced"]

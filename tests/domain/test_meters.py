@@ -256,7 +256,7 @@ def test_one_step_of_the_resolution_is_lent_once_and_not_with_every_sample() -> 
 
 
 def test_ratings_that_no_home_has_bound_nothing() -> None:
-    assert max(limits_w({"inverter_w": 1e12, "pv_w": 1e12}, 12_000).values()) <= 2e6
+    assert max(limits_w({"inverter_w": 1e12, "pv_w": 1e12}, 12_000, 12_000).values()) <= 2e6
 
 
 def test_a_counter_that_jumps_all_day_is_told_of_once() -> None:
@@ -270,10 +270,10 @@ def test_a_counter_that_jumps_all_day_is_told_of_once() -> None:
 
 
 def test_limits_follow_the_ratings_and_else_the_contract() -> None:
-    stated = limits_w({"pv_w": None, "inverter_w": 5500, "battery_w": 3000}, 12_000)
+    stated = limits_w({"pv_w": None, "inverter_w": 5500, "battery_w": 3000}, 12_000, 12_000)
     assert (stated["pv_wh"], stated["discharge_wh"], stated["import_wh"]) == (8500, 3000, 12_000)
-    assert set(limits_w(None, 12_000).values()) == {12_000}
-    assert limits_w({"inverter_w": 15_000}, 12_000)["export_wh"] == 15_000
+    assert set(limits_w(None, 12_000, 12_000).values()) == {12_000}
+    assert limits_w({"inverter_w": 15_000}, 12_000, 12_000)["export_wh"] == 15_000
 
 
 # ---- whatever comes -------------------------------------------------------------------------

@@ -317,6 +317,15 @@ def test_what_a_device_tells_of_itself_is_kept_beside_what_was_imported(app: Fla
         assert [(unit.unit_no, unit.model) for unit in gateway.units] == [(1, "PCS-1")]
 
 
+def test_a_serial_number_stays_though_another_device_answers(app: Flask) -> None:
+    (id_,) = add_gateways(app, 1)
+    for second, serial in enumerate(("", "A1", "B2", "")):
+        found = Discovery(Layout("sunspec", ""), Identity(serial=serial), (), Ratings())
+        settle(app, [good(id_, 60 * second)._replace(discovery=found)])
+    with app.app_context():
+        assert db.session.get_one(Gateway, id_).told_serial == "A1"
+
+
 def test_a_step_is_bounded_by_what_the_device_says_it_can_do(app: Flask) -> None:
     (id_,) = add_gateways(app, 1)
     found = Discovery(
@@ -328,6 +337,30 @@ def test_a_step_is_bounded_by_what_the_device_says_it_can_do(app: Flask) -> None
     with app.app_context():
         # the jump counts nothing, its minute comes from power (600 W)
         assert db.session.get_one(Latest, id_).pv_today_wh == pytest.approx(15)
+
+
+@pytest.mark.parametrize(("contract_a", "bought_wh"), [(None, 210), (60, 210), (30, 20)])
+def test_a_step_is_bounded_by_what_the_homes_contract_lets_it_buy(
+    app: Flask, contract_a: int | None, bought_wh: float
+) -> None:
+    (id_,) = add_gateways(app, 1)
+    with app.app_context(), transaction():
+        InstallationFactory(
+            gateway=db.session.get_one(Gateway, id_),
+            opened_at=after(-60),
+            contract_current_a=contract_a,
+        )
+
+    def bought(seconds: float, wh: float) -> Answer:
+        resolution = {"import_wh": 1.0}
+        sample = Sample(grid_w=600.0, counters={"import_wh": wh}, resolution_wh=resolution)
+        return Answer(id_, "ok", after(seconds), sample)
+
+    # 12 kW for a minute: more than 30 A let in, even at 200 V and with a margin
+    for seconds, wh in ((0, 1000), (60, 1200), (120, 1210)):
+        settle(app, [bought(seconds, wh)])
+    with app.app_context():
+        assert db.session.get_one(Latest, id_).bought_today_wh == pytest.approx(bought_wh)
 
 
 def test_totals_of_the_day_belong_to_the_installation(app: Flask) -> None:

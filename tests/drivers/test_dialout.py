@@ -13,15 +13,43 @@ VIA = Via("127.0.0.1", 2223, "HDM4A7K20931", "a secret that both of them know")
 def test_whoever_knows_the_secret_gets_the_gateway():
     introduction, challenge = Introduction(VIA), dialout.challenge()
     said = introduction.feed(dialout.greeting(challenge))
-    assert dialout.asked_for(VIA.secret, challenge, said) == VIA.gateway
+    asked = dialout.asked_for(VIA.secret, challenge, said)
+    assert asked
+    assert asked.gateway == VIA.gateway
     assert not introduction.is_over
-    assert introduction.feed(dialout.READY + b"\n") == b""
+    assert introduction.feed(asked.ready) == b""
     assert introduction.is_over
+
+
+def test_whoever_only_says_that_it_is_a_relay_is_none():
+    for ready in (
+        lambda _said: dialout.READY + b"\n",
+        # what the poller said itself
+        lambda said: dialout.READY + said.split()[1] + b"\n",
+        # what a relay said to another one
+        lambda _said: _handed_over(Introduction(VIA)),
+    ):
+        introduction = Introduction(VIA)
+        said = introduction.feed(dialout.greeting("1" * 32))
+        with pytest.raises(RelayRefused, match="does not know the secret"):
+            introduction.feed(ready(said))
+        assert not introduction.is_over
+
+
+def _handed_over(introduction):
+    said = introduction.feed(dialout.greeting("1" * 32))
+    return dialout.asked_for(VIA.secret, "1" * 32, said).ready
+
+
+@pytest.mark.parametrize("challenge", ["", "0" * 31, "0" * 33, "poller " + "0" * 25, "é" * 32])
+def test_a_challenge_is_32_hexadecimal_digits(challenge):
+    with pytest.raises(RelayRefused, match="no relay"):
+        Introduction(VIA).feed(dialout.greeting(challenge))
 
 
 def test_what_was_heard_once_proves_nothing_the_next_time():
     challenge = dialout.challenge()
-    said = dialout.request(VIA, dialout.greeting(challenge))
+    said = Introduction(VIA).feed(dialout.greeting(challenge))
     assert VIA.secret.encode() not in said
     assert dialout.asked_for(VIA.secret, dialout.challenge(), said) is None
     assert dialout.asked_for("another secret", challenge, said) is None

@@ -297,8 +297,9 @@ def test_settings_are_written_through_the_relay_that_holds_a_gateway() -> None:
             challenge = dialout.challenge()
             writer.write(dialout.greeting(challenge))
             asked = dialout.asked_for("secret", challenge, await reader.readline())
-            assert asked == HOME
-            writer.write(dialout.READY + b"\n")
+            assert asked
+            assert asked.gateway == HOME
+            writer.write(asked.ready)
             inner, outer = await asyncio.open_connection("127.0.0.1", port)
 
             async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -323,3 +324,37 @@ def test_settings_are_written_through_the_relay_that_holds_a_gateway() -> None:
     assert result.outcome is Outcome.OK, result.detail
     assert result.settings
     assert result.settings.values["reserve_pct"] == 40
+
+
+@pytest.mark.parametrize("knows", ["nothing", "another secret", "what it heard"], ids=str.split)
+def test_who_poses_as_a_relay_gets_no_request(knows: str) -> None:
+    heard = bytearray()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        challenge = dialout.challenge()
+        writer.write(dialout.greeting(challenge))
+        gateway, shown, theirs = (await reader.readline()).decode().split()
+        proofs = {
+            "nothing": "",
+            "another secret": dialout.proof("other", "relay", theirs, challenge, gateway),
+            "what it heard": shown,
+        }
+        writer.write(dialout.READY + proofs[knows].encode() + b"\n")
+        heard.extend(await reader.read())
+        writer.close()
+
+    async def main() -> SettingsResult:
+        server = await asyncio.start_server(relay, "127.0.0.1", 0)
+        via = Via("127.0.0.1", server.sockets[0].getsockname()[1], HOME, "secret")
+        target = Target(1, "relay:///1", "sunspec", None, HOME, via)
+        try:
+            return await write_settings(
+                target, {"reserve_pct": 40}, hold_s=None, timeout_s=3, now=lambda: NOW
+            )
+        finally:
+            server.close()
+
+    result = uvloop.run(main())
+    assert (result.outcome, result.wrote) == (Outcome.UNREACHABLE, False)
+    assert result.detail == "the relay does not know the secret"
+    assert not heard

@@ -12,17 +12,18 @@ from sqlalchemy import select, update
 
 from app import clock
 from app.config import Settings
-from app.domain import seats, setting_lapses, setting_orders, setting_writes
+from app.domain import replacements, seats, setting_lapses, setting_orders, setting_writes
 from app.domain import settings as rules
 from app.extensions import db
 from app.jobs import settings as job
-from app.models import DeviceSeat, Gateway, OutboxMail, SettingOrder
+from app.jobs.poll import poll_shard
+from app.models import AuditEntry, DeviceSeat, Gateway, OutboxMail, SettingOrder
 from app.profiles.endpoints import Endpoint
 from app.transaction import transaction
 from simulator.household import Config
 from simulator.server import Running, running_simulator
 from tests.conftest import test_settings
-from tests.setting import HOUR, MINUTE, Home, add_home, installation, states
+from tests.setting import HOUR, ID, MINUTE, Home, add_home, installation, states
 
 HOME = "SIM000000001"
 DEALER, OWNER = "hanako@example.org", "taro@example.org"
@@ -116,6 +117,53 @@ def test_a_device_that_says_yes_and_changes_nothing_is_caught(home: Home, device
     assert states(made) == ("failed", {"reserve_pct": ("failed", "ignored")})
     [told] = db.session.scalars(select(OutboxMail)).all()
     assert (told.template, told.to) == ("setting_failed", OWNER)
+
+
+@pytest.mark.parametrize("dialect", ["huawei-sun2000", "7xx"])
+def test_nothing_is_written_to_another_home_at_the_address(
+    app: Flask, time: Clock, dialect: str
+) -> None:
+    profile = "sunspec" if dialect == "7xx" else dialect
+    made = add_home(app, profile=profile)
+    neighbour = "SIM000000002"
+    homes = [Config(id_, dialect=dialect) for id_ in (HOME, neighbour)]
+    with running_simulator(homes, clock=time) as running, app.app_context():
+        id_ = installation().gateway_id
+
+        def move(home: str) -> None:
+            with transaction():
+                endpoint = running.endpoints[home]
+                db.session.execute(
+                    update(Gateway).where(Gateway.id == id_).values(endpoint=endpoint)
+                )
+
+        def stood() -> list[Any]:
+            return [(home["mode"], home["wishes"]) for home in json.loads(running.command("list"))]
+
+        move(HOME)
+        poll_shard([id_])
+        read(time)
+        # the two change places; a poll that looks anew does not make one the other
+        move(neighbour)
+        with transaction():
+            db.session.execute(update(Gateway).where(Gateway.id == id_).values(layout=None))
+        poll_shard([id_])
+        before = stood()
+        asked = ask(made, {"reserve_pct": 77})
+        job.work_due()
+        state, changes = states(asked)
+        assert (state, set(changes.values())) == ("failed", {("failed", "other_device")})
+        assert stood() == before
+        told = select(AuditEntry.action).where(AuditEntry.action == "gateway.other_device")
+        assert db.session.scalars(told).all() == ["gateway.other_device"]
+        # it was replaced, not mistaken
+        with transaction():
+            replacements.accept(ID, clock.now())
+        poll_shard([id_])
+        asked = ask(made, {"reserve_pct": 77})
+        job.work_due()
+        assert states(asked)[0] == "confirmed"
+        assert stood() != before
 
 
 def test_a_device_that_refuses_part_of_it_is_told_by_setting(home: Home, device: Running) -> None:

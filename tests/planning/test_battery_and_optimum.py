@@ -140,3 +140,20 @@ def test_what_is_not_known_has_no_optimum() -> None:
     nothing = np.zeros(LENGTH)
     with pytest.raises(NoOptimum):
         cheapest(Battery(10_000, 3000, 3000), Prices(flat, flat), np.nan, nothing, nothing)
+
+
+def test_the_grid_charges_with_what_the_contract_leaves_beside_the_homes_own_use() -> None:
+    battery = Battery(10_000, 4000, 4000, floor=0.0, grid_w=3000)
+    load = np.array([1000.0, 2000.0, 0.0])
+    told = Orders(np.ones(3), np.ones(3, dtype=np.bool_), np.ones(3, dtype=np.bool_))
+    flows = follow(battery, told, 0.0, np.zeros(3), load)
+    # 1,500 Wh a half hour: what the home needs itself is not the battery's to refuse
+    assert flows.import_wh.tolist() == [1500.0, 2000.0, 1500.0]
+    best = cheapest(battery, Prices(np.array([1.0, 1.0, 50.0]), np.zeros(3)), 0.0, np.zeros(3),
+                    np.array([1000.0, 1400.0, 3000.0]))  # fmt: skip
+    assert best.import_wh[:2].max() <= 1500.01
+
+
+def test_a_home_that_may_buy_nothing_is_none() -> None:
+    with pytest.raises(ValueError, match="buy"):
+        Battery(10_000, 4000, 4000, grid_w=0)

@@ -24,7 +24,7 @@ def written_rows(settings: SettingsTable) -> dict[str, Row]:
             case Level():
                 keys |= {item.row, item.switch} - {""}
             case Slots():
-                keys.add(item.row)
+                keys |= set(item.rows)
             case Ways():
                 keys |= {key for way in item.ways for key, _ in way.writes}
     own = {row.key: row for row in settings.rows}
@@ -48,7 +48,7 @@ def test_a_row_of_settings_is_used_and_has_an_address_of_its_own(settings: Setti
     used = set(written_rows(settings))
     for item in settings.items:
         if isinstance(item, Ways):
-            used |= {key for way in item.ways for key in way.needs}
+            used |= {key for way in item.ways for key in way.needs} | item.only_if.keys()
     assert {row.key for row in settings.rows} <= used
     places = [row.address + at for row in settings.rows for at in range(row.width)]
     assert len(places) == len(set(places))
@@ -178,6 +178,25 @@ def test_a_rating_that_cannot_be_is_not_charged_with() -> None:
         asked(stands, walk)
 
 
+def test_modes_without_effect_are_not_offered_and_none_is_told() -> None:
+    victron = profiles.settable("victron-gx")
+    assert victron
+    layout = Layout("victron-gx", "")
+    told = {}
+    for mode, state in ((1, 9), (2, 11), (1, 4), (1, 0), (3, 10)):
+        stands = {2900: state, 2901: 100, 2902: mode}
+        settings, _ = asked(stands, victron.read_settings(layout))
+        offers = {offer.key for offer in settings.offers}  # type: ignore[attr-defined]
+        told[mode, state] = (settings.values.get("mode"), "mode" in offers)  # type: ignore[attr-defined]
+    assert told == {
+        (1, 9): ("safe", True), (2, 11): ("green", True), (1, 4): ("green", True),
+        (1, 0): (None, True), (3, 10): (None, False),
+    }  # fmt: skip
+    walk = victron.write_settings(layout, {"mode": "safe"}, hold_s=None)
+    with pytest.raises(CannotSet):
+        asked({2900: 10, 2901: 100, 2902: 3}, walk)
+
+
 # ---- windows of a Huawei ------------------------------------------------------------------------
 
 (SLOTS,) = (item for item in HUAWEI_SETTINGS.items if isinstance(item, Slots))
@@ -229,12 +248,12 @@ def test_windows_that_do_not_go_together_cannot_be_set(
     charge: list[Window], discharge: list[Window]
 ) -> None:
     with pytest.raises(CannotSet):
-        SLOTS.registers({"charge_windows": charge, "discharge_windows": discharge})
+        SLOTS.registers({"charge_windows": charge, "discharge_windows": discharge}, b"")
 
 
 def test_the_windows_that_nobody_changes_stay() -> None:
     assert HUAWEI
-    stands = SLOTS.registers({"charge_windows": [], "discharge_windows": windows(MONDAY)})
+    stands = SLOTS.registers({"charge_windows": [], "discharge_windows": windows(MONDAY)}, b"")
     registers = {47255 + at: word for at, word in enumerate(stands)}
     layout = Layout("huawei-sun2000", "battery")
     _, writes = asked(

@@ -382,8 +382,9 @@ def talk(relay: Running, answer) -> bytes:
 
 def test_pollers_prove_that_they_know_the_shared_secret(app: Flask, relay: Running) -> None:
     def right(challenge: str) -> bytes:
-        proof = dialout.proof(SECRET, challenge, "HDM000000001")
-        return f"HDM000000001 {proof}\n".encode()
+        ours = dialout.challenge()
+        proof = dialout.proof(SECRET, "poller", challenge, ours, "HDM000000001")
+        return f"HDM000000001 {proof} {ours}\n".encode()
 
     assert talk(relay, right) == b"-the gateway is not here\n"
     heard = right(dialout.challenge())

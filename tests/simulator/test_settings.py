@@ -74,6 +74,7 @@ KINDS = (
     (Config(HOME, dialect="7xx", without=("124",)), "sunspec"),
     (Config(HOME, dialect="fronius-gen24"), "fronius-gen24"),
     *((Config(HOME, dialect=name), name) for name in SETTINGS_TABLES),
+    (Config(HOME, dialect="goodwe-et", without=("eco2",)), "goodwe-et"),
 )
 every_kind = pytest.mark.parametrize(
     ("home", "profile"),
@@ -248,6 +249,26 @@ def test_windows_are_lived_by() -> None:
     assert night == last == next_week == -1500
     assert after > 0
     assert monday >= 0
+
+
+@pytest.mark.parametrize("without", [(), ("eco2",)], ids=["newer groups", "older groups"])
+def test_eco_mode_groups_are_lived_by(without: tuple[str, ...]) -> None:
+    clock = Clock()
+    sunday = [Window(start=22 * 60, end=1440, days=0b1000000)]
+    home = Config(HOME, dialect="goodwe-et", without=without)
+    with running_simulator([home], clock=clock) as running:
+        wanted: dict[Key, Value] = {"charge_windows": sunday, "mode": "economic"}
+        result = write(running, "goodwe-et", wanted)
+        powers = []
+        for minutes in (60, 2 * 60, 5 * 1440 + 22 * 60):
+            clock.at_s += minutes * 60
+            powers.append(told(running)["battery_w"])
+    assert result.settings
+    assert result.settings.values["charge_windows"] == sunday
+    night, after, saturday = (int(str(power)) for power in powers)
+    assert night == -1500
+    assert after >= 0
+    assert saturday >= 0
 
 
 def test_the_grid_charges_no_further_than_it_may() -> None:

@@ -6,4 +6,4 @@ bp = Blueprint("settings", __name__, url_prefix="/monitor")
 
 GATEWAY = "<string(length=12):gateway_id>"
 
-from . import changes, confirming, orders, views  # noqa: E402,F401  # they add their routes
+from . import changes, confirming, contracts, orders, views  # noqa: E402,F401  # they add their routes

@@ -10,7 +10,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import setting_checks, setting_history, setting_orders
+from ...domain import (
+    setting_checks,
+    setting_contracts,
+    setting_history,
+    setting_orders,
+    setting_reserves,
+)
 from ...domain import settings as rules
 from ...domain.errors import NotFound, Rejected
 from ...domain.setting_checks import ChangedMeanwhile, NotOffered
@@ -21,7 +27,7 @@ from ..numbers import LARGEST
 from ..signin.limited import client_address
 from . import GATEWAY, bp
 from .forms import ConfirmForm, SettingsForm, form_for, from_json, to_json
-from .views import access_asked, age_of, read_first
+from .views import access_asked, age_of, present_of, read_first
 
 # o'clock at the site
 EVENING, MORNING = 17, 7
@@ -61,8 +67,10 @@ def edit(gateway_id: str) -> ResponseReturnValue:
 
 
 def _offered(stand: Shown, values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return those values that the device offers."""
+    """Return those values that the device offers, or that are ours to keep."""
     offers = stand.offers
+    if setting_contracts.is_one(values):
+        return {key: value for key, value in values.items() if setting_contracts.allows(value)}
     return {
         key: value for key, value in values.items() if key in offers and offers[key].allows(value)
     }
@@ -70,10 +78,11 @@ def _offered(stand: Shown, values: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _present(access: Access, stand: Shown) -> dict[Any, Any]:
     opened = setting_orders.find_open(access.installation)
-    return dict(setting_orders.expected(stand, opened))
+    return {**present_of(access, stand), **setting_orders.expected(stand, opened)}
 
 
 def _edit_page(gateway_id: str, access: Access, stand: Shown, form: SettingsForm) -> str:
+    present = _present(access, stand)
     return render_template(
         "settings/edit.html",
         gateway_id=gateway_id,
@@ -84,6 +93,9 @@ def _edit_page(gateway_id: str, access: Access, stand: Shown, form: SettingsForm
         age=age_of(stand, clock.now()),
         opened=setting_orders.find_open(access.installation),
         form=form,
+        reserves=setting_reserves.suggested(access.installation, stand, present),
+        remembered=setting_reserves.remembered(access.installation),
+        present=present,
     )
 
 
@@ -136,20 +148,19 @@ def confirm(gateway_id: str) -> ResponseReturnValue:
 
 
 def _place(gateway_id: str, access: Access, form: ConfirmForm, now: datetime) -> int:
-    until = _until(form, access.installation.zone, now)
+    wanted = from_json(form.wanted.data)
+    asked: dict[str, Any] = {
+        "seen": from_json(form.seen.data),
+        "reason": form.typed("reason"),
+        "undoes_id": _row_number(form.undoes.data or ""),
+        "network_address": client_address(),
+        "now": now,
+    }
     with transaction():
-        made = setting_orders.place(
-            current_user,
-            gateway_id,
-            from_json(form.wanted.data),
-            seen=from_json(form.seen.data),
-            reason=form.typed("reason"),
-            until=until,
-            undoes_id=_row_number(form.undoes.data or ""),
-            network_address=client_address(),
-            now=now,
-        )
-        return made.id
+        if setting_contracts.is_one(wanted):
+            return setting_contracts.change(current_user, gateway_id, wanted, **asked).id
+        until = _until(form, access.installation.zone, now)
+        return setting_orders.place(current_user, gateway_id, wanted, until=until, **asked).id
 
 
 def _row_number(typed: str) -> int | None:
@@ -186,6 +197,7 @@ def _render(
         zone=installation.zone,
         form=form,
         wanted=fine,
+        is_kept=setting_contracts.is_one(wanted),
         present=_present(access, stand),
         stand=stand,
         longest_s=stand.longest_s(fine),

@@ -7,11 +7,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import setting_history
+from ...domain import setting_contracts, setting_history
 from ...domain import settings as rules
 from . import GATEWAY, bp
 from .confirming import confirm_page
-from .views import access_asked, read_first
+from .views import access_asked, present_of, read_first
 
 ORDER = f"/{GATEWAY}/settings/changes/<int:order_id>"
 
@@ -38,13 +38,15 @@ def asked(gateway_id: str, order_id: int) -> dict[str, Any]:
     """
     access = access_asked(gateway_id, clock.now())
     installation = access.installation
+    order = setting_history.get(installation, order_id)
     return {
         "gateway_id": gateway_id,
         "access": access,
         "installation": installation,
         "zone": installation.zone,
-        "order": setting_history.get(installation, order_id),
-        "stand": rules.show(installation.gateway_id),
+        "order": order,
+        "present": present_of(access, rules.show(installation.gateway_id)),
+        "is_kept": setting_contracts.is_one({change.key: change.after for change in order.changes}),
         "reader_id": current_user.id,
     }
 
@@ -71,12 +73,14 @@ def _confirm(
     gateway_id: str, access: rules.Access, wanted: dict[str, Any], *, undoes: int | None = None
 ) -> ResponseReturnValue:
     stand = rules.show(access.installation.gateway_id)
-    if not stand.is_fresh(clock.now()):
+    is_kept = setting_contracts.is_one(wanted)
+    if not is_kept and not stand.is_fresh(clock.now()):
         return read_first(gateway_id)
+    present = present_of(access, stand)
     wanted = {
         key: value
         for key, value in wanted.items()
-        if key in stand.offers and stand.values.get(key) != value  # type: ignore[call-overload]
+        if (is_kept or key in stand.offers) and present.get(key) != value
     }
     if not wanted:
         return redirect(url_for("settings.show", gateway_id=gateway_id), code=303)

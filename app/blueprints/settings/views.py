@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import live, setting_history, setting_orders
+from ...domain import live, setting_contracts, setting_history, setting_orders
 from ...domain import settings as rules
 from ...domain.live import Age
 from ...domain.settings import Access, Shown
@@ -53,7 +53,7 @@ def shown(gateway_id: str) -> dict[str, Any]:
     access = access_asked(gateway_id, now)
     installation = access.installation
     stand = rules.show(installation.gateway_id)
-    changes = setting_history.latest(installation)
+    changes, present = setting_history.latest(installation), present_of(access, stand)
     state = live.get_live(current_user, gateway_id, now, zone=settings().site_zone)
     return {
         "gateway_id": gateway_id,
@@ -68,17 +68,22 @@ def shown(gateway_id: str) -> dict[str, Any]:
         "opened": setting_orders.find_open(installation),
         # a reason explains a value only as long as that value stands
         "reasons": {
-            key: change
-            for key, change in changes.items()
-            if stand.values.get(key) == change.after  # type: ignore[call-overload]
+            key: change for key, change in changes.items() if present.get(key) == change.after
         },
         "changed_elsewhere": {
             key
             for key, change in changes.items()
             if key in stand.values and stand.values[key] != change.after  # type: ignore[index]
         },
+        "contract_a": present[setting_contracts.KEY],
         "missing": [key for key in rules.KEYS if key not in stand.offers],
     }
+
+
+def present_of(access: Access, stand: Shown) -> dict[Any, Any]:
+    """Return what stands: at the device, and here."""
+    kept = {setting_contracts.KEY: setting_contracts.present(access.installation)}
+    return {**stand.values, **kept}
 
 
 def read_first(gateway_id: str) -> ResponseReturnValue:
