@@ -4,18 +4,21 @@ One worker, shard after shard, as the queue hands them out; each more takes its 
 are credited and the time is reckoned from them: shards do not know of each other, and 100,000 homes
 are 18 million days of energy to write first. `POINTS_MEMBERS=100000` measures all of them. One home
 in fifty has a day whose half hours must be looked at one by one.
+
+    POINTS_MEMBERS=100000 python -m bench.points
 """
 
 import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import MetaData, insert, select, text
 
 from app.domain import energy_totals, half_hours, ledger, point_credits, point_runs
 from app.domain.half_hours import COUNTER, LENGTH_S, Energy, HalfHour
@@ -29,6 +32,7 @@ from app.models import (
     Gateway,
     Installation,
     PointShard,
+    PollState,
     TermsVersion,
 )
 from app.transaction import transaction
@@ -85,15 +89,63 @@ def add_members(app: Flask) -> None:
         db.session.add(version)
         db.session.flush()
         version_id, password = version.id, hasher.hash("Bench-pass1")
-    like = a_day(app)
     for first in range(1, MEMBERS + 1, AT_ONCE):
         ids = range(first, min(first + AT_ONCE, MEMBERS + 1))
         with app.app_context(), transaction():
             for model, rows in people(ids, version_id, password):
                 db.session.execute(insert(model), rows)
-            # a half-year of rows, a hundred homes at a time
-            for place in range(0, len(ids), 100):
-                db.session.execute(insert(EnergyTotal), list(days(ids[place : place + 100], like)))
+    add_days(app)
+
+
+# what to make again, a key's constraint or an index
+INDEXES = """
+SELECT conname, pg_get_constraintdef(oid), true FROM pg_constraint
+WHERE conrelid = 'energy_totals'::regclass AND contype = 'p'
+UNION ALL
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid), false FROM pg_index
+WHERE indrelid = 'energy_totals'::regclass AND NOT indisprimary
+"""
+
+
+def add_days(app: Flask) -> None:
+    """Add a day of energy for every home and day, day by day, as polls write them.
+
+    A home's rows lie far from each other then. The database makes them all from those of the first
+    homes, and keys and indexes afterwards.
+    """
+    first_homes = range(1, TORN + 1)
+    names = [one.name for one in EnergyTotal.__table__.columns]
+    others = ", ".join(name for name in names if name not in ("gateway_id", "installation_id"))
+    like = a_day(app)
+    with app.app_context(), transaction():
+        connection = db.session.connection()
+        connection.execute(text("CREATE TEMP TABLE pattern (LIKE energy_totals)"))
+        pattern = EnergyTotal.__table__.to_metadata(MetaData(), name="pattern")
+        connection.execute(insert(pattern), list(days(first_homes, like)))
+        indexes = connection.execute(text(INDEXES)).all()
+        # a bench has no crash to survive
+        connection.execute(text("ALTER TABLE energy_totals SET UNLOGGED"))
+        for name, _made, is_key in indexes:
+            drop = f"ALTER TABLE energy_totals DROP CONSTRAINT {name}" if is_key else None
+            connection.execute(text(drop or f"DROP INDEX {name}"))
+        for number in range((PERIOD.last - PERIOD.first).days + 1):
+            connection.execute(
+                text(
+                    f"INSERT INTO energy_totals (gateway_id, installation_id, {others})"
+                    f" SELECT id, id, {others} FROM generate_series(1, :members) AS id"
+                    " JOIN pattern ON installation_id = (id - 1) % :homes + 1"
+                    " WHERE day = :day ORDER BY id"
+                ),
+                {
+                    "members": MEMBERS,
+                    "homes": len(first_homes),
+                    "day": PERIOD.first + timedelta(days=number),
+                },
+            )
+        for name, made, is_key in indexes:
+            add = f"ALTER TABLE energy_totals ADD CONSTRAINT {name} {made}" if is_key else made
+            connection.execute(text(add))
+        connection.execute(text("ANALYZE"))
 
 
 def people(
@@ -129,6 +181,20 @@ def people(
                 "endpoint": "tcp://127.0.0.1:1/1",
                 "profile": "sunspec",
                 "created_at": BEGAN,
+            }
+            for id_ in ids
+        ],
+    )
+    # what is open of today, long after the half-year
+    half_hour = HalfHour(NOW.timestamp(), 1, 50, energy_of(300.0, 100.0, 200.0))
+    yield (
+        PollState,
+        [
+            {
+                "gateway_id": id_,
+                "next_poll_at": NOW,
+                "half_hours": [replace(half_hour, installation_id=id_).to_json()] * 2,
+                "counted_zone": ZONE,
             }
             for id_ in ids
         ],
@@ -185,13 +251,8 @@ def people(
 
 def a_day(app: Flask) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the columns of a day that counters know, and of one that they know in part."""
-    known = []
-    for start in half_hours.starts(PERIOD.first, ZONE):
-        energy = {
-            name: Energy(wh, LENGTH_S, 0, COUNTER)
-            for name, wh in (("pv_wh", 300.0), ("export_wh", 100.0), ("load_wh", 200.0))
-        }
-        known.append(HalfHour(start, 1, 50, energy))
+    energy = energy_of(300.0, 100.0, 200.0)
+    known = [HalfHour(start, 1, 50, energy) for start in half_hours.starts(PERIOD.first, ZONE)]
     with app.app_context():
         key = (1, 1, PERIOD.first)
         whole, torn = (
@@ -199,6 +260,11 @@ def a_day(app: Flask) -> tuple[dict[str, Any], dict[str, Any]]:
             for some in (known, known[5:])
         )
     return whole, torn
+
+
+def energy_of(pv_wh: float, export_wh: float, load_wh: float) -> dict[str, Energy]:
+    told = {"pv_wh": pv_wh, "export_wh": export_wh, "load_wh": load_wh}
+    return {name: Energy(wh, LENGTH_S, 0, COUNTER) for name, wh in told.items()}
 
 
 def days(ids: range, like: tuple[dict[str, Any], dict[str, Any]]) -> Iterator[dict[str, Any]]:

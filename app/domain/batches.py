@@ -18,6 +18,12 @@ from .inserts import insert
 Rows = Sequence[Mapping[str, Any]]
 
 
+def insert_all(model: type[Model], rows: Rows) -> None:
+    """Insert rows, all with the same columns."""
+    if rows:
+        _execute(*_inserting(_table(model), rows))
+
+
 def insert_new(model: type[Model], rows: Rows) -> None:
     """Insert rows, all with the same columns; one whose key is there already stays as it is."""
     if rows:
@@ -38,6 +44,23 @@ def upsert_newer(model: type[Model], rows: Rows, *, key: str, by: str) -> None:
         index_elements=[table.c[key]],
         set_={name: new.excluded[name] for name in rows[0] if name != key},
         where=table.c[by].is_(None) | (table.c[by] < new.excluded[by]),
+    )
+    _execute(statement, each)
+
+
+def upsert_adding(model: type[Model], rows: Rows, *, key: str) -> None:
+    """Insert rows by their `key`; to one that is there already, add what the columns hold.
+
+    Rows are written, and so locked, in the order they are given in.
+    """
+    if not rows:
+        return
+    table = _table(model)
+    new, each = _inserting(table, rows)
+    names = [name for name in rows[0] if name != key]
+    statement = new.on_conflict_do_update(
+        index_elements=[table.c[key]],
+        set_={name: table.c[name] + new.excluded[name] for name in names},
     )
     _execute(statement, each)
 

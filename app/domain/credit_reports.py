@@ -3,7 +3,7 @@
 It sums what was credited, corrections included: its total is that of all statements.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from ..extensions import db
 from ..models import EcoMembership, Gateway, Installation, PointRun, PointTransaction
 from . import csv_files
-from .emission import Factor
+from .emission import Factor, Factors
 from .errors import NotFound
 from .point_sums import DWH_PER_KWH, Sums
 
@@ -48,6 +48,8 @@ class Summary:
     dwh: int
     points: int
     is_finished: bool
+    #: members of whom some was not counted, as no household's generator makes it
+    bounded: int = 0
 
     @property
     def kwh(self) -> Decimal:
@@ -65,6 +67,32 @@ def spared_kg(dwh: int, factor: Factor | None) -> Decimal | None:
     return None if factor is None else kwh(dwh) * factor.kg_per_kwh
 
 
+def spared_by(months: Mapping[str, int], factors: Factors) -> Decimal | None:
+    """Return the kilograms that tenths of a Wh spared, by month, each by its own factor.
+
+    None where one of the months has none.
+    """
+    found = [spared_kg(dwh, factors.of_month(month)) for month, dwh in months.items()]
+    return None if None in found else sum((kg for kg in found if kg is not None), Decimal(0))
+
+
+def spared_by_all(told: Summary, factors: Factors) -> Decimal | None:
+    """Return the kilograms that all members of a half-year spared.
+
+    Where its factor changes, members are gone through, a few at a time.
+    """
+    held = factors.within(told.first, told.last)
+    if len(held) == 1 and held[0].since <= told.first:
+        return spared_kg(told.dwh, held[0])
+    total = Decimal(0)
+    for one in lines(told.first):
+        spared = spared_by(one.sums.months, factors)
+        if spared is None:
+            return None
+        total += spared
+    return total if held else None
+
+
 def summary(first: date) -> Summary:
     """Return the sums of the half-year that begins on a day; one query each.
 
@@ -74,15 +102,23 @@ def summary(first: date) -> Summary:
     run = db.session.scalar(select(PointRun).where(PointRun.period_first == first))
     if run is None:
         raise NotFound
-    members, dwh, points = db.session.execute(
+    over = PointTransaction.sums["over"].as_string().is_not(None)
+    members, dwh, points, bounded = db.session.execute(
         select(
             func.count(func.distinct(PointTransaction.membership_id)),
             func.coalesce(func.sum(PointTransaction.self_dwh), 0),
             func.coalesce(func.sum(PointTransaction.points), 0),
+            func.count(func.distinct(PointTransaction.membership_id)).filter(over),
         ).where(PointTransaction.period_first == first)
     ).one()
     return Summary(
-        first, run.period_last, members, int(dwh), int(points), run.finished_at is not None
+        first,
+        run.period_last,
+        members,
+        int(dwh),
+        int(points),
+        run.finished_at is not None,
+        bounded,
     )
 
 
@@ -127,15 +163,21 @@ def lines(first: date) -> Iterator[Line]:
 COLUMNS = (
     *("membership", "gateway", "prefecture", "from", "to", "days", "self_consumed_kwh"),
     *("coverage_pct", "missing_half_hours", "factor_kg_per_kwh", "reduction_kg_co2", "points"),
+    "not_counted_kwh",
 )
 
 
-def file(first: date, factor: Factor | None) -> Iterator[str]:
+def file(told: Summary, factors: Factors) -> Iterator[str]:
     """Return the report as a CSV file, with its sum at the end."""
     yield csv_files.BOM + csv_files.line(COLUMNS)
-    members = dwh = points = 0
-    for one in lines(first):
+    held = " ".join(str(one.kg_per_kwh) for one in factors.within(told.first, told.last))
+    members = dwh = points = over = 0
+    spared: Decimal | None = Decimal(0)
+    for one in lines(told.first):
+        of_one = spared_by(one.sums.months, factors)
+        spared = None if spared is None or of_one is None else spared + of_one
         members, dwh, points = members + 1, dwh + one.dwh, points + one.points
+        over += one.sums.over_dwh
         yield csv_files.line(
             [
                 one.membership_id,
@@ -147,19 +189,19 @@ def file(first: date, factor: Factor | None) -> Iterator[str]:
                 f"{one.kwh:.4f}",
                 f"{one.sums.coverage:.1f}",
                 one.sums.missing_half_hours,
-                factor.kg_per_kwh if factor else "",
-                _kg(one.dwh, factor),
+                held,
+                _kg(of_one),
                 one.points,
+                f"{kwh(one.sums.over_dwh):.4f}",
             ]
         )
     yield csv_files.line(
         [
             *("total", members, "", "", "", "", f"{kwh(dwh):.4f}", "", ""),
-            *(factor.kg_per_kwh if factor else "", _kg(dwh, factor), points),
+            *(held, _kg(spared) if members else "", points, f"{kwh(over):.4f}"),
         ]
     )
 
 
-def _kg(dwh: int, factor: Factor | None) -> str:
-    spared = spared_kg(dwh, factor)
+def _kg(spared: Decimal | None) -> str:
     return "" if spared is None else f"{spared:.4f}"

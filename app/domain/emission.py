@@ -41,12 +41,25 @@ class Factors(BaseModel):
     def _one_follows_another(self) -> Self:
         if any(one.since >= after.since for one, after in pairwise(self.factors)):
             raise ValueError("factors must stand in order of time, each once")
+        # what members used is kept by month
+        if any(one.since.day != 1 for one in self.factors):
+            raise ValueError("a factor holds from the first day of a month")
         return self
 
-    def of(self, first: date) -> Factor | None:
-        """Return the factor of a period that begins on a day; None before the first."""
-        past = [one for one in self.factors if one.since <= first]
+    def of(self, day: date) -> Factor | None:
+        """Return the factor that holds on a day; None before the first."""
+        past = [one for one in self.factors if one.since <= day]
         return past[-1] if past else None
+
+    def within(self, first: date, last: date) -> tuple[Factor, ...]:
+        """Return the factors that hold on any day of a period, in order of time."""
+        held = self.of(first)
+        later = (one for one in self.factors if first < one.since <= last)
+        return ((held,) if held else ()) + tuple(later)
+
+    def of_month(self, month: str) -> Factor | None:
+        """Return the factor of a month such as 2026-06."""
+        return self.of(date.fromisoformat(f"{month}-01"))
 
 
 def load(folder: Path) -> Factors:

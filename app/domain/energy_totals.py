@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, select, tuple_
+from sqlalchemy import Table, or_, select, tuple_
 from sqlalchemy.orm import undefer
 
 from ..extensions import db
@@ -18,7 +18,7 @@ from ..models import EnergyTotal, Installation, MeterCheckpoint, PollState
 from ..profiles.base import QUANTITIES
 from . import half_hours
 from .energy import day_of
-from .half_hours import FOREVER, Energy, HalfHour, Owner, Total
+from .half_hours import FOREVER, TENTHS, UNKNOWN_WH, Energy, HalfHour, Owner, Total
 from .inserts import insert
 
 # four bits for each quantity
@@ -206,6 +206,40 @@ def days_half_hours(
         if first <= day <= last:
             found[day][one.start] = one
     return dict(found)
+
+
+def series(
+    gateway_id: int,
+    installation_id: int,
+    spans: Sequence[tuple[date, date]],
+    quantities: Sequence[str],
+) -> list[tuple[float, list[float | None]]]:
+    """Return Wh of quantities by half hour, in order of time; two queries. For many months.
+
+    Spans of days do not overlap. A half hour in which none of them is known may be absent.
+    """
+    found: dict[float, list[float | None]] = {}
+    rows = db.session.execute(
+        select(EnergyTotal.day, EnergyTotal.zone, EnergyTotal.half_hours).where(
+            EnergyTotal.gateway_id == gateway_id,
+            EnergyTotal.installation_id == installation_id,
+            EnergyTotal.half_hours.is_not(None),
+            or_(*(EnergyTotal.day.between(*span) for span in spans)),
+        )
+    )
+    for day, zone, packed in rows:
+        assert packed is not None
+        columns = (
+            [None if tenths == UNKNOWN_WH else tenths / TENTHS for tenths in column.tenths]
+            for column in half_hours.unpack_columns(packed, day, zone, quantities)
+        )
+        starts = half_hours.starts(day, zone)
+        found.update(zip(starts, map(list, zip(*columns, strict=True)), strict=True))
+    for day, _zone, one in _open(gateway_id, installation_id):
+        if any(first <= day <= last for first, last in spans):
+            told = (one.energy.get(quantity) for quantity in quantities)
+            found[one.start] = [energy.wh if energy else None for energy in told]
+    return sorted(found.items())
 
 
 def _total(row: EnergyTotal) -> Total:

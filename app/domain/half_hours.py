@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from math import ceil
+from operator import add as add_up
 from struct import Struct
 from typing import Any, NamedTuple
 from zlib import compress, decompress
@@ -246,6 +247,8 @@ def settled_until(meters: Mapping[str, Any]) -> float:
 UNKNOWN_WH, UNKNOWN_SOC = -1, 255
 
 
+# a day has 48 half hours, 46 or 50
+@lru_cache(maxsize=8)
 def _layout(count: int) -> Struct:
     quantities = len(QUANTITIES)
     # like beside like: columns of zeroes and of 1800s shrink to nothing
@@ -296,6 +299,42 @@ def unpack(packed: bytes, day: date, zone: str, installation_id: int) -> dict[fl
         if energy or soc is not None:
             found[start] = HalfHour(start, installation_id, soc, energy)
     return found
+
+
+class Column(NamedTuple):
+    """One quantity of a day's half hours, each in its place."""
+
+    #: of a Wh; UNKNOWN_WH where it is not known
+    tenths: Sequence[int]
+    #: measured and filled
+    seconds: Sequence[int]
+    methods: Sequence[int]
+
+
+def unpack_columns(packed: bytes, day: date, zone: str, quantities: Sequence[str]) -> list[Column]:
+    """Return quantities of what `pack` made; for many days, of which most is not asked for."""
+    count = len(starts(day, zone))
+    size = count * len(QUANTITIES)
+    raw, (energy, seconds, methods) = decompress(packed), _column_layouts(count)
+    found = []
+    for quantity in quantities:
+        at = QUANTITIES.index(quantity) * count
+        measured = seconds.unpack_from(raw, 4 * size + 2 * at)
+        filled = seconds.unpack_from(raw, 6 * size + 2 * at)
+        found.append(
+            Column(
+                energy.unpack_from(raw, 4 * at),
+                list(map(add_up, measured, filled)),
+                methods.unpack_from(raw, 8 * size + at),
+            )
+        )
+    return found
+
+
+@lru_cache(maxsize=8)
+def _column_layouts(count: int) -> tuple[Struct, Struct, Struct]:
+    """Return how one quantity lies within `_layout`: energy, seconds, methods."""
+    return Struct(f"<{count}i"), Struct(f"<{count}H"), Struct(f"<{count}B")
 
 
 @dataclass(slots=True)

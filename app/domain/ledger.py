@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import func, select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
 from ..models import Account, PointBalance, PointEntry, PointTransaction
-from . import inserts
+from . import batches, inserts
 from .errors import Rejected
 from .writes import count_changed
 
@@ -97,8 +97,7 @@ def book(*bookings: Booking) -> dict[str, int]:
         for one in booked
         for ledger, points in one.legs
     ]
-    if legs:
-        db.session.execute(insert(PointEntry), legs)
+    batches.insert_all(PointEntry, legs)
     return ids
 
 
@@ -139,29 +138,16 @@ def _move(booked: Sequence[Booking]) -> None:
 
 def _add(gains: Mapping[int, Mapping[str, int]]) -> None:
     """Add to balances what none can refuse, all at once and in one order."""
-    if not gains:
-        return
-    _open(*gains)
-    table = cast(Table, PointBalance.__table__)
-    db.session.connection().execute(
-        table.update()
-        .where(table.c.account_id == bindparam("whose"))
-        .values(
-            points=table.c.points + bindparam("more"), reserved=table.c.reserved + bindparam("held")
-        ),
-        [
-            {"whose": id_, "more": one[MEMBER], "held": one[RESERVED]}
-            for id_, one in sorted(gains.items())
-        ],
-    )
+    rows = [
+        {"account_id": id_, "points": one[MEMBER], "reserved": one[RESERVED]}
+        for id_, one in sorted(gains.items())
+    ]
+    batches.upsert_adding(PointBalance, rows, key="account_id")
 
 
 def _open(*account_ids: int) -> None:
-    if account_ids:
-        db.session.execute(
-            inserts.insert(PointBalance).on_conflict_do_nothing(),
-            [{"account_id": one, "points": 0, "reserved": 0} for one in sorted(account_ids)],
-        )
+    rows = [{"account_id": one, "points": 0, "reserved": 0} for one in sorted(account_ids)]
+    batches.insert_new(PointBalance, rows)
 
 
 @dataclass(frozen=True, slots=True)

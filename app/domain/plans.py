@@ -44,6 +44,7 @@ FAILED = "failed"
 RECENT_DAYS = 62
 LAST_YEAR = 364
 AROUND_DAYS = 17
+USED = ("pv_wh", "load_wh")
 # held-back days, each of which looks back as far
 TESTED_DAYS = 14
 TEST_AGAIN = timedelta(days=7)
@@ -165,18 +166,9 @@ def _half_hours(
         (today - timedelta(days=recent), today),
     )
     return [
-        (start, _wh(one, "pv_wh"), _wh(one, "load_wh"))
-        for first, last in spans
-        for _day, halves in sorted(
-            energy_totals.days_half_hours(home.gateway_id, home.id, first, last).items()
-        )
-        for start, one in sorted(halves.items())
+        (start, pv_wh, load_wh)
+        for start, (pv_wh, load_wh) in energy_totals.series(home.gateway_id, home.id, spans, USED)
     ]
-
-
-def _wh(one: Any, quantity: str) -> float | None:
-    energy = one.energy.get(quantity)
-    return energy.wh if energy else None
 
 
 def _charge(latest: Latest | None, home: Installation, now: datetime) -> float | None:

@@ -25,6 +25,7 @@ from ..models import (
 )
 from . import ledger, mail, point_runs, point_sums, self_use
 from .ledger import LAPSED, MEMBER, PROGRAMME, Booking
+from .mail import Letter
 from .point_sums import Sums
 from .programme import HalfYear, Programme
 from .self_use import Home
@@ -219,14 +220,16 @@ def _tell(credited: Sequence[tuple[Booking, int]], now: datetime) -> None:
             )
         )
     }
-    for one, id_ in wanted:
-        to = accounts[one.account_id]
-        mail.queue(
-            "points_credited",
-            to.email,
-            key=f"points-{id_}",
-            language=to.language,
-            now=now,
-            account=to.id,
-            transaction=id_,
-        )
+    mail.queue_all(
+        (
+            Letter(
+                "points_credited",
+                (to := accounts[one.account_id]).email,
+                f"points-{id_}",
+                to.language,
+                {"account": to.id, "transaction": id_},
+            )
+            for one, id_ in wanted
+        ),
+        now,
+    )

@@ -14,8 +14,8 @@ from .energy import day_of
 from .programme import HalfYear, Programme
 from .writes import count_changed
 
-# memberships that are credited in one transaction: a second or so, which polls can wait for
-SHARD = 100
+# memberships that are credited in one transaction: a second at most, which polls can wait for
+SHARD = 250
 # how long a shard may take, waiting in its queue included, before it is given to another worker
 LEASE_S = 900
 # days after a period until samples that come late have come
@@ -40,10 +40,14 @@ def due(programme: Programme, today: date) -> HalfYear:
 
 
 def open_due(programme: Programme, now: datetime, *, zone: str) -> PointRun | None:
-    """Open the run of the newest period that is over, with its shards, once; None if it is open."""
-    period = due(programme, day_of(now, zone)[0])
+    """Open the run of the next period that is over, with its shards, once; None if there is none.
+
+    After a year away each half-year has its run, one after the other: a run corrects those before
+    it, and must find them booked.
+    """
     # asked every few seconds, all year: nothing is written where it is open
-    if db.session.scalar(select(PointRun.id).where(PointRun.period_first == period.first)):
+    period = _next(programme, due(programme, day_of(now, zone)[0]))
+    if period is None:
         return None
     run_id = db.session.scalar(
         inserts.insert(PointRun)
@@ -67,6 +71,23 @@ def open_due(programme: Programme, now: datetime, *, zone: str) -> PointRun | No
         period=period.first.isoformat(),
     )
     return db.session.get(PointRun, run_id)
+
+
+def _next(programme: Programme, newest: HalfYear) -> HalfYear | None:
+    """Return the period that follows the last run, up to the newest that is due."""
+    last = db.session.execute(
+        select(PointRun.period_last, PointRun.finished_at)
+        .order_by(PointRun.period_first.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is None:
+        began = db.session.scalar(select(func.min(EcoMembership.member_from)))
+        # nobody is a member yet: there is a run all the same
+        return programme.period_of(min(began, newest.first)) if began else newest
+    if last.finished_at is None:
+        return None
+    following = programme.period_of(last.period_last + timedelta(days=1))
+    return following if following.first <= newest.first else None
 
 
 def counted(first: date, last: date) -> tuple[ColumnElement[bool], ...]:

@@ -4,17 +4,19 @@ Pure functions. Kept with the transaction as JSON: a statement shows what was kn
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Any
 
 from . import self_use
-from .programme import HalfYear, Programme
-from .self_use import Day, Stretch
+from .programme import Bound, HalfYear, Programme, Rate, rate_on
+from .self_use import DAY_S, Day, Days, Stretch
 
 # tenths of a Wh in a kWh
 DWH_PER_KWH = 10_000
+MONTHS = range(1, 13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Sums:
     known_s: int
     seconds: int
     missing: Mapping[date, tuple[Stretch, ...]]
+    #: tenths of a Wh, by day, that no household's generator makes: they count nothing
+    over: Mapping[date, int] = field(default_factory=dict)
     #: False: some of it was cleared away, so that it can be counted no more
     is_kept: bool = True
 
@@ -37,6 +41,11 @@ class Sums:
     def dwh(self) -> int:
         """Return all tenths of a Wh."""
         return sum(dwh for _rate, dwh in self.parts)
+
+    @property
+    def over_dwh(self) -> int:
+        """Return all tenths of a Wh that no household's generator makes."""
+        return sum(self.over.values())
 
     @property
     def days(self) -> int:
@@ -74,6 +83,7 @@ class Sums:
                 day.isoformat(): [list(one) for one in of_day]
                 for day, of_day in self.missing.items()
             },
+            **({"over": {f"{day}": dwh for day, dwh in self.over.items()}} if self.over else {}),
         }
 
     @classmethod
@@ -90,6 +100,7 @@ class Sums:
                 date.fromisoformat(day): tuple((first, last) for first, last in of_day)
                 for day, of_day in kept["missing"].items()
             },
+            {date.fromisoformat(day): dwh for day, dwh in kept.get("over", {}).items()},
         )
 
 
@@ -112,18 +123,56 @@ def add_up(
     parts: dict[Decimal, int] = {}
     months: dict[str, int] = {}
     missing: dict[date, tuple[Stretch, ...]] = {}
+    over: dict[date, int] = {}
     known_s = seconds = 0
     is_kept = True
-    day = first
-    while day <= last:
-        one = known.get(day) or self_use.nothing(day, zone)
-        rate = programme.rate_on(day) or Decimal(0)
-        parts[rate] = parts.get(rate, 0) + one.dwh
-        month = f"{day:%Y-%m}"
-        months[month] = months.get(month, 0) + one.dwh
-        known_s, seconds = known_s + one.known_s, seconds + one.seconds
-        is_kept = is_kept and one.is_kept
-        if one.missing:
-            missing[day] = one.missing
-        day += timedelta(days=1)
-    return Sums(first, last, tuple(parts.items()), months, known_s, seconds, missing, is_kept)
+    for month, rate, most, since, until in _stretches(
+        first, last, programme.rates, programme.bounds
+    ):
+        dwh, days, rest = _whole_days(known, since, until, most)
+        known_s, seconds = known_s + days * DAY_S, seconds + days * DAY_S
+        for day in rest:
+            one = known.get(day) or self_use.nothing(day, zone)
+            dwh += one.dwh if most is None else min(one.dwh, most)
+            if most is not None and one.dwh > most:
+                over[day] = one.dwh - most
+            known_s, seconds = known_s + one.known_s, seconds + one.seconds
+            is_kept = is_kept and one.is_kept
+            if one.missing:
+                missing[day] = one.missing
+        parts[rate] = parts.get(rate, 0) + dwh
+        months[month] = months.get(month, 0) + dwh
+    return Sums(first, last, tuple(parts.items()), months, known_s, seconds, missing, over, is_kept)
+
+
+def _whole_days(
+    known: Mapping[date, Day], first: date, last: date, most: int | None
+) -> tuple[int, int, list[date]]:
+    """Return tenths of a Wh and number of days that need no look at each, and the other days."""
+    if isinstance(known, Days):
+        return known.add_up(first, last, most)
+    return 0, 0, [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+@lru_cache(maxsize=256)
+def _stretches(
+    first: date, last: date, rates: tuple[Rate, ...], bounds: tuple[Bound, ...]
+) -> tuple[tuple[str, Decimal, int | None, date, date], ...]:
+    """Return days from `first` to `last` in parts of one month, one rate and one bound each.
+
+    A bound is in tenths of a Wh a day.
+    """
+    months = {date(year, month, 1) for year in range(first.year, last.year + 1) for month in MONTHS}
+    changes = months | {one.since for one in rates} | {one.since for one in bounds}
+    begins = [first, *sorted(day for day in changes if first < day <= last)]
+    ends = [*(begin - timedelta(days=1) for begin in begins[1:]), last]
+    return tuple(
+        (
+            f"{begin:%Y-%m}",
+            rate_on(rates, begin) or Decimal(0),
+            next((int(b.kwh * DWH_PER_KWH) for b in reversed(bounds) if b.since <= begin), None),
+            begin,
+            end,
+        )
+        for begin, end in zip(begins, ends, strict=True)
+    )

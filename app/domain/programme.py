@@ -57,6 +57,31 @@ class Rate(_Data):
     yen_per_kwh: Annotated[Decimal, Field(gt=0, lt=1000)]
 
 
+def rate_on(rates: Sequence[Rate], day: date) -> Decimal | None:
+    """Return yen per kWh on a day, None before the first rate; rates are in order of time."""
+    past = [rate.yen_per_kwh for rate in rates if rate.since <= day]
+    return past[-1] if past else None
+
+
+class Bound(_Data):
+    """What a household's generator can make on a day at most, from a day on.
+
+    Points follow what a device says of itself, its rating included: what no household's can make is
+    not counted, whatever the device says.
+    """
+
+    since: date = Field(alias="from")
+    #: what a household's generator has at most
+    generator_kw: Annotated[Decimal, Field(gt=0, lt=1000)]
+    #: what a kW of it makes on the best day
+    kwh_per_kw: Annotated[Decimal, Field(gt=0, le=24)]
+
+    @property
+    def kwh(self) -> Decimal:
+        """Return the kWh of a day."""
+        return self.generator_kw * self.kwh_per_kw
+
+
 class PeriodStart(_Data):
     """The day of each year (month-day) on which a period begins."""
 
@@ -95,6 +120,8 @@ class Programme(_Data):
     as_of: date
     series: tuple[Series, ...]
     rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    #: none: whatever is measured counts
+    bounds: tuple[Bound, ...] = ()
     periods: Annotated[tuple[PeriodStart, ...], Field(min_length=1)]
     conditions: Conditions
     example: Example
@@ -104,6 +131,7 @@ class Programme(_Data):
     @model_validator(mode="after")
     def _one_follows_another(self) -> Self:
         _ascend("rates", [rate.since.isoformat() for rate in self.rates])
+        _ascend("bounds", [bound.since.isoformat() for bound in self.bounds])
         _ascend("periods", [period.begins for period in self.periods])
         if self.as_of < self.rates[0].since:
             raise ValueError("as_of lies before the first rate")
@@ -120,8 +148,7 @@ class Programme(_Data):
 
     def rate_on(self, day: date) -> Decimal | None:
         """Return yen per kWh on a day, None before the first rate."""
-        past = [rate.yen_per_kwh for rate in self.rates if rate.since <= day]
-        return past[-1] if past else None
+        return rate_on(self.rates, day)
 
     def period_of(self, day: date) -> HalfYear:
         """Return the period a day lies in."""

@@ -149,6 +149,7 @@ def months(actor: Account, shown: Sequence[Preview], today: date) -> dict[str, f
 COLUMNS = (
     *("id", "at", "kind", "points", "period_first", "period_last", "site"),
     *("self_consumed_kwh", "rates_yen_per_kwh", "days", "coverage_pct", "missing_half_hours"),
+    "not_counted_kwh",
 )
 
 
@@ -171,6 +172,7 @@ def lines(actor: Account) -> Iterator[str]:
                 sums.days,
                 f"{sums.coverage:.1f}",
                 sums.missing_half_hours,
+                f"{sums.over_dwh / point_sums.DWH_PER_KWH:.4f}",
             ]
         yield csv_files.line(values)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -13,6 +14,7 @@ from .. import clock
 from ..config import Settings
 from ..domain import plan_choices, plans
 from ..domain.plans import Known
+from ..domain.tariffs import Tariff
 from ..extensions import db
 from ..planning.backtest import Score, backtest, days_before
 from ..planning.battery import Battery, Floats
@@ -179,15 +181,12 @@ def past_of(known: Known) -> Past:
     """Return the half hours that are known, with NaN between them."""
     if not known.half_hours:
         return Past(0.0, np.empty(0), np.empty(0))
-    since = known.half_hours[0][0]
-    count = round((known.half_hours[-1][0] - since) / LENGTH_S) + 1
-    pv, load = np.full(count, np.nan), np.full(count, np.nan)
-    for start, pv_wh, load_wh in known.half_hours:
-        place = round((start - since) / LENGTH_S)
-        if pv_wh is not None:
-            pv[place] = pv_wh
-        if load_wh is not None:
-            load[place] = load_wh
+    # what is not known becomes NaN
+    told = np.array(known.half_hours, dtype=np.float64)
+    since = float(told[0, 0])
+    places = np.rint((told[:, 0] - since) / LENGTH_S).astype(np.intp)
+    pv, load = (np.full(places[-1] + 1, np.nan) for _each in range(2))
+    pv[places], load[places] = told[:, 1], told[:, 2]
     return Past(since, pv, load)
 
 
@@ -210,13 +209,21 @@ def prices_of(known: Known) -> Callable[[date], Prices]:
     assert tariff is not None
 
     def prices(day: date) -> Prices:
-        starts = begins(day, known.zone) + LENGTH_S * np.arange(SLOTS)
-        buy = np.array(tariff.buy_yen(starts.tolist(), known.zone))
+        buy = _buy_yen(tariff, begins(day, known.zone), known.zone)
         # what is left can be bought again at the cheapest price, less what is lost in giving it
         left = float(buy.min()) * battery_of(known).discharge_efficiency
         return Prices(buy, np.full(SLOTS, known.sell_yen), left)
 
     return prices
+
+
+@lru_cache(maxsize=1024)
+def _buy_yen(tariff: Tariff, start: float, zone: str) -> Floats:
+    """Return what a tariff asks from an evening on; homes share it, so it is only read."""
+    starts = start + LENGTH_S * np.arange(SLOTS)
+    buy = np.array(tariff.buy_yen(starts.tolist(), zone))
+    buy.flags.writeable = False
+    return buy
 
 
 def planner_of(known: Known) -> Callable[[date, Forecast, float], Plan]:

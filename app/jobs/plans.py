@@ -14,7 +14,7 @@ from .context import in_app
 
 log = structlog.get_logger()
 
-# a home takes a tenth of a second, and a second where held-back days are asked; mail waits for it
+# a home takes a twentieth of a second, and half of one where held-back days are asked; mail waits
 SHARD = 5
 # one round takes at most so many; the next one comes a minute later
 ROUND = 1000

@@ -1,7 +1,9 @@
 """What a battery does under orders, half hour by half hour, for many likely courses at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +73,7 @@ class Orders:
         return cls(np.zeros(length), yes, yes.copy())
 
     @classmethod
-    def stacked(cls, several: "list[Orders]") -> "Orders":
+    def stacked(cls, several: "Sequence[Orders]") -> "Orders":
         """Return several as one, to be followed over several courses at once."""
         return cls(
             np.stack([one.grid_to for one in several])[:, None, :],
@@ -92,12 +94,23 @@ class Flows:
 
     def first(self, length: int) -> "Flows":
         """Return those of the first half hours."""
+        return self._part((..., slice(length)))
+
+    def of_course(self, place: int) -> "Flows":
+        """Return those of one of the courses they were followed over."""
+        return self._part((..., place, slice(None)))
+
+    def of_orders(self, place: int) -> "Flows":
+        """Return those of one of the orders that were stacked."""
+        return self._part((place,))
+
+    def _part(self, which: tuple[Any, ...]) -> "Flows":
         return Flows(
-            self.import_wh[..., :length],
-            self.export_wh[..., :length],
-            self.charge_wh[..., :length],
-            self.discharge_wh[..., :length],
-            self.stored_wh[..., :length],
+            self.import_wh[which],
+            self.export_wh[which],
+            self.charge_wh[which],
+            self.discharge_wh[which],
+            self.stored_wh[which],
         )
 
 
@@ -110,28 +123,44 @@ def follow(
     floor or above its ceiling; one that begins beyond them is not driven further away.
     """
     left = pv_wh - load_wh
-    surplus, deficit = np.maximum(left, 0.0), np.maximum(-left, 0.0)
     shape = np.broadcast_shapes(left.shape, orders.grid_to.shape)
     stored = np.broadcast_to(np.asarray(stored_wh, dtype=np.float64), shape[:-1])
-    charges, discharges, levels = np.empty(shape), np.empty(shape), np.empty(shape)
     floor, top = battery.floor * battery.capacity_wh, battery.ceiling * battery.capacity_wh
-    for slot in range(shape[-1]):
+    # what no charge decides is worked out for all half hours at once
+    storable = np.where(orders.may_store, np.clip(left, 0.0, battery.charge_wh), 0.0)
+    is_bought = orders.grid_to > 0
+    giveable = np.where(
+        orders.may_discharge & ~is_bought, np.clip(-left, 0.0, battery.discharge_wh), 0.0
+    )
+    # a half hour's numbers lie side by side
+    storable, giveable, buyable, aim, is_bought = (
+        np.ascontiguousarray(np.moveaxis(one, -1, 0))
+        for one in (
+            storable,
+            giveable,
+            battery.most_bought(np.maximum(-left, 0.0)),
+            np.minimum(orders.grid_to * battery.capacity_wh, top),
+            is_bought,
+        )
+    )
+    buys = [bool(flags.any()) for flags in is_bought]
+    charges, discharges, levels = (np.empty((shape[-1], *shape[:-1])) for _each in range(3))
+    for slot, anybody_buys in enumerate(buys):
         room = np.maximum(top - stored, 0.0) / battery.charge_efficiency
-        store = np.minimum(np.minimum(surplus[..., slot], battery.charge_wh), room)
-        store = np.where(orders.may_store[..., slot], store, 0.0)
-        grid_to = orders.grid_to[..., slot]
-        wanted = np.minimum(grid_to * battery.capacity_wh, top) - stored
-        most = np.minimum(battery.most_bought(deficit[..., slot]), battery.charge_wh - store)
-        bought = np.clip(wanted / battery.charge_efficiency - store, 0.0, most)
-        charge = store + np.where(grid_to > 0, bought, 0.0)
+        charge = np.minimum(storable[slot], room)
+        if anybody_buys:
+            wanted = (aim[slot] - stored) / battery.charge_efficiency - charge
+            most = np.minimum(buyable[slot], battery.charge_wh - charge)
+            bought = np.minimum(np.maximum(wanted, 0.0), most)
+            charge = charge + np.where(is_bought[slot], bought, 0.0)
         holds = np.maximum(stored - floor, 0.0) * battery.discharge_efficiency
-        give = np.minimum(np.minimum(deficit[..., slot], battery.discharge_wh), holds)
-        discharge = np.where(orders.may_discharge[..., slot] & (grid_to <= 0), give, 0.0)
+        give = np.minimum(giveable[slot], holds)
         # a half hour in which some was charged is not one in which some is used
-        discharge = np.where(charge > 0, 0.0, discharge)
+        discharge = np.where(charge > 0, 0.0, give)
         stored = (
             stored + charge * battery.charge_efficiency - discharge / battery.discharge_efficiency
         )
-        charges[..., slot], discharges[..., slot], levels[..., slot] = charge, discharge, stored
-    net = load_wh - pv_wh + charges - discharges
-    return Flows(np.maximum(net, 0.0), np.maximum(-net, 0.0), charges, discharges, levels)
+        charges[slot], discharges[slot], levels[slot] = charge, discharge, stored
+    charged, given, at_end = (np.moveaxis(one, 0, -1) for one in (charges, discharges, levels))
+    net = load_wh - pv_wh + charged - given
+    return Flows(np.maximum(net, 0.0), np.maximum(-net, 0.0), charged, given, at_end)

@@ -73,8 +73,9 @@ def night_charge(
 
     `window` tells the night's half hours; between them the home's own sun comes first.
     """
-    candidates = _levels(_tonight(window), Orders.none(len(window)), most)
-    return _best(battery, prices, stored_wh, forecast, candidates)
+    levels = _levels(_tonight(window), Orders.none(len(window)), most)
+    tried = _Tried.over(forecast, [Orders.none(len(window)), *levels], battery, prices, stored_wh)
+    return tried.plan(tried.best(range(len(tried.several))))
 
 
 def least_cost(battery: Battery, prices: Prices, stored_wh: float, forecast: Forecast) -> Plan:
@@ -92,21 +93,69 @@ def least_cost(battery: Battery, prices: Prices, stored_wh: float, forecast: For
     # the mean of all courses may need nothing bought where half of them do
     night = window if window.any() else _tonight(prices.buy == prices.buy.min())
     free = _levels(night, Orders.none(len(window)), 1.0)
-    if told.may_discharge.all() and told.may_store.all():
-        return _best(battery, prices, stored_wh, forecast, [told, *free])
-    held = _best(battery, prices, stored_wh, forecast, [told, *_levels(night, told, 1.0)])
-    plain = _best(battery, prices, stored_wh, forecast, free)
-    gain = _yen(battery, prices, stored_wh, forecast, plain.orders) - _yen(
-        battery, prices, stored_wh, forecast, held.orders
-    )
-    return held if float(np.percentile(gain, TAIL_PCT)) > 0 else plain
+    several = [Orders.none(len(window)), *free, told]
+    is_free = bool(told.may_discharge.all() and told.may_store.all())
+    if not is_free:
+        several += _levels(night, told, 1.0)
+    tried = _Tried.over(forecast, several, battery, prices, stored_wh)
+    own = range(1 + len(free), len(several))
+    plain = tried.best([0, *own, *range(1, 1 + len(free))] if is_free else range(own.start))
+    if is_free:
+        return tried.plan(plain)
+    held = tried.best([0, *own])
+    gain = tried.yen[plain] - tried.yen[held]
+    return tried.plan(held if float(np.percentile(gain, TAIL_PCT)) > 0 else plain)
 
 
-def _yen(
-    battery: Battery, prices: Prices, stored_wh: float, forecast: Forecast, orders: Orders
-) -> Floats:
-    """Return what orders cost in each likely course."""
-    return prices.yen(follow(battery, orders, stored_wh, forecast.pv_wh, forecast.load_wh))
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Several orders, the first of them none, followed over all likely courses and their mean.
+
+    All of it at once: to follow is a loop over half hours that takes as long for one as for many.
+    """
+
+    several: Sequence[Orders]
+    #: by orders and course
+    yen: Floats
+    #: as the mean of all courses goes, by orders
+    mean: Flows
+
+    @classmethod
+    def over(
+        cls,
+        forecast: Forecast,
+        several: Sequence[Orders],
+        battery: Battery,
+        prices: Prices,
+        stored_wh: float,
+    ) -> "_Tried":
+        """Return what orders come to from a charge on."""
+        pv, load = (
+            np.vstack([courses, courses.mean(axis=0)])
+            for courses in (forecast.pv_wh, forecast.load_wh)
+        )
+        flows = follow(battery, Orders.stacked(several), stored_wh, pv, load)
+        return cls(several, prices.yen(flows)[:, :-1], flows.of_course(-1))
+
+    def best(self, places: Sequence[int]) -> int:
+        """Return which of some orders cost least on the mean: none, unless they save enough."""
+        means = self.yen.mean(axis=1)
+        best = min(places, key=lambda place: means[place])
+        return 0 if means[0] - means[best] < LEAST_YEN else best
+
+    def plan(self, place: int) -> Plan:
+        """Return orders as a plan."""
+        chosen, yen = self.several[place], self.yen
+        return Plan(
+            orders=chosen,
+            level=float(chosen.grid_to.max()),
+            window=chosen.grid_to > 0,
+            baseline_yen=float(yen[0].mean()),
+            plan_yen=float(yen[place].mean()),
+            saving=Saving.of(yen[0] - yen[place]),
+            baseline=self.mean.of_orders(0),
+            flows=self.mean.of_orders(place),
+        )
 
 
 def told_by(
@@ -161,35 +210,6 @@ def _levels(window: Flags, base: Orders, most: float) -> list[Orders]:
         Orders(np.where(window, level, 0.0), base.may_discharge, base.may_store)
         for level in np.round(steps, 2)
     ]
-
-
-def _best(
-    battery: Battery,
-    prices: Prices,
-    stored_wh: float,
-    forecast: Forecast,
-    candidates: Sequence[Orders],
-) -> Plan:
-    """Return the orders that cost least on the mean; none, unless others save enough."""
-    none = Orders.none(len(forecast.starts))
-    several = [none, *candidates]
-    flows = follow(battery, Orders.stacked(several), stored_wh, forecast.pv_wh, forecast.load_wh)
-    yen = prices.yen(flows)
-    place = int(np.argmin(yen.mean(axis=1)))
-    if yen[0].mean() - yen[place].mean() < LEAST_YEN:
-        place = 0
-    chosen = several[place]
-    course = forecast.pv_wh.mean(axis=0), forecast.load_wh.mean(axis=0)
-    return Plan(
-        orders=chosen,
-        level=float(chosen.grid_to.max()),
-        window=chosen.grid_to > 0,
-        baseline_yen=float(yen[0].mean()),
-        plan_yen=float(yen[place].mean()),
-        saving=Saving.of(yen[0] - yen[place]),
-        baseline=follow(battery, none, stored_wh, *course),
-        flows=follow(battery, chosen, stored_wh, *course),
-    )
 
 
 def carried_out(orders: Orders) -> Orders:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .battery import Floats
-from .sun import Panels, clear_wh
+from .sun import Panels, clear_evenings
 
 LENGTH_S = 1800
 # from 18:00 on, to the end of the next day: the night, its sun, and the evening after it
@@ -184,7 +184,10 @@ def _known(past: Past, values: Floats, start: float) -> Floats | None:
     if found is None:
         return None
     unknown = np.isnan(found)
-    if unknown.sum() > MOST_UNKNOWN:
+    count = int(unknown.sum())
+    if count == 0:
+        return found
+    if count > MOST_UNKNOWN:
         return None
     return np.where(unknown, np.nanmean(found), found)
 
@@ -205,19 +208,21 @@ def _sun(
         # panels that are known but have no past: a cloudy day by the rule of thumb
         share = {Sky.SUNNY: 0.8, Sky.CLOUDY: 0.4, Sky.WET: 0.15, None: 0.4}[sky]
         kw = site.panels.kw or 0.0
-        return (share * kw * _clear(site, starts))[None, :], 0
-    times = np.concatenate([begun + LENGTH_S * np.arange(SLOTS) for begun, _ in found])
-    clear = _clear(site, times).reshape(len(found), SLOTS)
+        [expected] = _clear(site, [starts[0]])
+        return (share * kw * expected)[None, :], 0
+    # the evening that is planned last: all of them are asked of the sky at once
+    *clears, expected = _clear(site, [*(begun for begun, _known in found), starts[0]])
+    clear = np.stack(clears)
     lived = np.stack([known for _, known in found])
     shares = _shares(lived, clear)
     if sky is not None:
         shares = _like(sky, shares, clear)
     most = float(lived.max()) * 1.1
-    return np.clip(shares * _clear(site, starts), 0.0, most), len(found)
+    return np.clip(shares * expected, 0.0, most), len(found)
 
 
-def _clear(site: Site, starts: Floats) -> Floats:
-    return clear_wh(site.latitude, site.longitude, site.panels, starts)
+def _clear(site: Site, evenings: list[float]) -> list[Floats]:
+    return clear_evenings(site.latitude, site.longitude, site.panels, evenings, SLOTS)
 
 
 def _shares(lived: Floats, clear: Floats) -> Floats:

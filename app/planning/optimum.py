@@ -1,6 +1,7 @@
 """The course of a battery that costs least, as a linear program solved by HiGHS."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import linprog
@@ -81,23 +82,12 @@ def cheapest(
         ]
     )
     lower = np.concatenate([np.zeros(3 * length), np.full(length, floor)])
-    one = eye_array(length, format="csr")
-    before = diags_array([np.ones(length - 1)], offsets=[-1], shape=(length, length), format="csr")
-    balance = hstack(
-        [
-            -battery.charge_efficiency * one,
-            -battery.charge_efficiency * one,
-            one / battery.discharge_efficiency,
-            one - before,
-        ],
-        format="csr",
-    )
     begins = np.zeros(length)
     begins[0] = stored_wh
-    nothing = csr_array((length, length))
+    power, balance = _rules(length, battery.charge_efficiency, battery.discharge_efficiency)
     found = linprog(
         price,
-        A_ub=hstack([one, one, nothing, nothing], format="csr"),
+        A_ub=power,
         b_ub=most,
         A_eq=balance,
         b_eq=begins,
@@ -110,3 +100,17 @@ def cheapest(
     # a meter sees the sun's surplus and what is bought as one flow
     net = -left + stored + bought - given
     return Flows(np.maximum(net, 0.0), np.maximum(-net, 0.0), stored + bought, given, levels)
+
+
+@lru_cache(maxsize=64)
+def _rules(length: int, charging: float, discharging: float) -> tuple[csr_array, csr_array]:
+    """Return what stands in every such program: the charger's power, and what a charge is made of.
+
+    Both are read only.
+    """
+    one = eye_array(length, format="csr")
+    before = diags_array([np.ones(length - 1)], offsets=[-1], shape=(length, length), format="csr")
+    nothing = csr_array((length, length))
+    power = hstack([one, one, nothing, nothing], format="csr")
+    balance = hstack([-charging * one, -charging * one, one / discharging, one - before])
+    return power, balance.tocsr()

@@ -1,6 +1,7 @@
 """Points from the operator's side: runs, the report for J-Credits, gifts out and answers in."""
 
 import csv
+from datetime import date
 from decimal import Decimal
 from io import BytesIO, StringIO
 
@@ -106,6 +107,26 @@ def test_the_report_sums_what_the_statements_say(app: Flask, operator: FlaskClie
     assert f"{Decimal(stated) / 10_000:,.1f} kWh" in page
     # nobody has confirmed the factor that came with the portal
     assert "排出係数が未確認です" in page
+
+
+def test_a_factor_that_changes_within_the_half_year_counts_from_its_month(
+    app: Flask, operator: FlaskClient
+) -> None:
+    factors = app.extensions["emission"]
+    [first] = factors.factors
+    later = first.model_copy(update={"since": date(2026, 6, 1), "kg_per_kwh": Decimal("0.1")})
+    after = first.model_copy(update={"since": date(2026, 9, 1), "kg_per_kwh": Decimal("0.2")})
+    app.extensions["emission"] = factors.model_copy(update={"factors": (first, later, after)})
+    answer = operator.get(f"{REPORT}.csv")
+    *members, total = csv.DictReader(StringIO(answer.text.removeprefix("\ufeff")))
+    assert total["factor_kg_per_kwh"] == "0.1 0.2"
+    # all of it was used in June
+    for row in (*members, total):
+        spared = Decimal(row["self_consumed_kwh"]) * Decimal("0.1")
+        assert abs(Decimal(row["reduction_kg_co2"]) - spared) < Decimal("0.001")
+    page = operator.get(REPORT).text
+    assert "0.1 kg-CO2/kWh" in page
+    assert "0.2 kg-CO2/kWh" in page
 
 
 def test_a_half_year_that_was_never_credited_has_no_report(operator: FlaskClient) -> None:

@@ -1,5 +1,6 @@
 """A member's statement and exchange: how each figure came about, and nobody else's."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -8,7 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, insert, select
 
 from app import clock
-from app.domain import ledger, point_credits, point_runs
+from app.domain import credit_reports, ledger, point_credits, point_runs
+from app.domain.half_hours import HalfHour
 from app.extensions import db
 from app.models import (
     Account,
@@ -67,6 +69,36 @@ def member(app: Flask) -> FlaskClient:
 def credit(app: Flask) -> PointTransaction:
     with app.app_context():
         return db.session.scalars(select(PointTransaction).filter_by(kind="credit")).one()
+
+
+def test_what_no_household_makes_is_shown_as_not_counted(app: Flask) -> None:
+    with app.app_context(), transaction():
+        TermsVersionFactory()
+        home = InstallationFactory(account=CustomerFactory(email="taro@example.org"))
+        join(home)
+        write_history(home, date(2026, 6, 1), date(2026, 6, 2), change=ten_thousandfold)
+        # the half-year that is not credited yet
+        write_history(home, date(2026, 12, 1), date(2026, 12, 1), change=ten_thousandfold)
+    with app.app_context(), transaction():
+        point_runs.open_due(PROGRAMME, DECEMBER, zone="Asia/Tokyo")
+    with app.app_context(), transaction():
+        for shard in point_runs.claim(DECEMBER, limit=9):
+            point_credits.credit(shard, PROGRAMME, DECEMBER)
+        summary = credit_reports.summary(date(2026, 6, 1))
+        assert (summary.members, summary.bounded) == (1, 1)
+    made = credit(app)
+    assert made.self_dwh == 2 * 80 * 10_000
+    client = sign_in(app.test_client(), "taro@example.org")
+    page = client.get(f"/points/{made.id}").text
+    assert "数えなかった電気" in page
+    assert "2026/06/02" in page
+    assert "上限を超えたため数えていない電気" in client.get("/points").text
+    assert "not_counted_kwh" in client.get("/points/statement.csv").text
+
+
+def ten_thousandfold(_place: int, one: HalfHour) -> HalfHour:
+    sun = one.energy["pv_wh"]
+    return replace(one, energy=one.energy | {"pv_wh": sun._replace(wh=sun.wh * 10_000)})
 
 
 def test_a_statement_shows_the_balance_and_what_came(app: Flask, member: FlaskClient) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from app.domain import emission
-from app.domain.credit_reports import spared_kg
+from app.domain.credit_reports import spared_by, spared_kg
 from app.domain.emission import EmissionWrong
 from app.domain.programme import OURS
 
@@ -51,8 +52,26 @@ def later_day() -> date:
 
 
 @pytest.mark.parametrize(
-    "factors", [[], [FACTOR, FACTOR], [FACTOR | {"kg_per_kwh": "-1"}], [FACTOR | {"source_ja": ""}]]
+    "factors",
+    [
+        [],
+        [FACTOR, FACTOR],
+        [FACTOR | {"from": "2026-04-02"}],
+        [FACTOR | {"kg_per_kwh": "-1"}],
+        [FACTOR | {"source_ja": ""}],
+    ],
 )
 def test_a_file_that_is_wrong_is_named(tmp_path: Path, factors: list[object]) -> None:
     with pytest.raises(EmissionWrong, match="emission"):
         load(tmp_path, *factors)
+
+
+def test_each_month_has_its_own_factor_where_it_changes_within_a_half_year(tmp_path: Path) -> None:
+    factors = load(tmp_path, FACTOR, FACTOR | {"from": "2026-09-01", "kg_per_kwh": "0.3"})
+    months = {"2026-08": 10_000_000, "2026-09": 20_000_000}
+    assert spared_by(months, factors) == 1000 * Decimal("0.4") + 2000 * Decimal("0.3")
+    assert spared_by({"2026-03": 1} | months, factors) is None
+    held = factors.within(date(2026, 6, 1), date(2026, 11, 30))
+    assert [str(one.kg_per_kwh) for one in held] == ["0.4", "0.3"]
+    assert factors.within(date(2026, 9, 1), date(2026, 11, 30)) == held[1:]
+    assert factors.within(date(2025, 12, 1), date(2026, 3, 31)) == ()

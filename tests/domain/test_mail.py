@@ -85,6 +85,27 @@ def test_of_two_mails_queued_at_the_same_moment_with_one_key_one_stays(app: Flas
     assert row(app).key == "same"
 
 
+def test_many_mails_are_queued_at_once_each_key_once(app: Flask) -> None:
+    queue(app, "greeting-2")
+    letters = [
+        mail.Letter(
+            "password_set", f"{number}@example.org", f"greeting-{number}", "ja", {"n": number}
+        )
+        for number in (1, 2, 3)
+    ]
+    for _time in range(2):
+        with app.app_context(), transaction():
+            mail.queue_all(letters, NOON)
+    with app.app_context():
+        found = db.session.scalars(select(OutboxMail).order_by(OutboxMail.key)).all()
+        assert [one.key for one in found] == ["greeting-1", "greeting-2", "greeting-3"]
+        first, waiting, last = found
+        assert (last.to, last.refs, last.next_attempt_at) == ("3@example.org", {"n": 3}, NOON)
+        assert (first.state, first.attempts, first.created_at) == ("waiting", 0, NOON)
+        # who was first with a key stays
+        assert waiting.to != "2@example.org"
+
+
 def test_a_mail_of_a_change_that_was_rolled_back_is_none(app: Flask) -> None:
     def fail_after_queueing() -> None:
         with app.app_context(), transaction():

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -378,6 +378,42 @@ def test_nothing_is_due_while_the_half_year_runs(app: Flask) -> None:
     with app.app_context(), transaction():
         assert point_runs.open_due(PROGRAMME, DECEMBER + timedelta(days=90), zone=ZONE) is None
         assert len(db.session.scalars(select(PointRun)).all()) == 1
+
+
+def test_after_more_than_a_year_away_each_half_year_has_its_run_one_after_the_other(
+    app: Flask,
+) -> None:
+    account_id, home_id = member(app)
+    later = datetime(2027, 12, 10, 1, 0, tzinfo=UTC)
+    with app.app_context(), transaction():
+        home = db.session.get_one(Installation, home_id)
+        write_history(home, date(2027, 1, 1), date(2027, 1, DAYS))
+        opened = point_runs.open_due(PROGRAMME, later, zone=ZONE)
+        assert opened
+        assert opened.period_first == SUMMER.first
+    with app.app_context(), transaction():
+        # what the next one would look at again is not booked yet
+        assert point_runs.open_due(PROGRAMME, later, zone=ZONE) is None
+    for _half_year in range(4):
+        run(app, later)
+    found = [(one.kind, one.period_first, one.self_dwh) for one in transactions(app)]
+    assert found == [
+        ("credit", SUMMER.first, SUNNY_DWH * DAYS),
+        ("credit", date(2026, 12, 1), SUNNY_DWH * DAYS),
+        ("credit", date(2027, 6, 1), 0),
+    ]
+    with app.app_context():
+        assert ledger.balance(account_id).points == 2 * expected(SUNNY_DWH * DAYS)
+        assert len(point_runs.list_runs()) == 3
+        check_books()
+
+
+def test_a_portal_whose_first_member_is_of_now_has_no_older_runs(app: Flask) -> None:
+    member(app, member_from=date(2027, 6, 1))
+    with app.app_context(), transaction():
+        opened = point_runs.open_due(PROGRAMME, JUNE, zone=ZONE)
+        assert opened
+        assert opened.period_first == date(2026, 12, 1)
 
 
 # of a short history that some days are lost of

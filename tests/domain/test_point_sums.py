@@ -1,5 +1,6 @@
 """What a half-year is worth: measured energy, rates by day, one rounding."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from app.domain import point_sums, self_use
 from app.domain.half_hours import COUNTER, HELD, POWER
 from app.domain.point_sums import Sums
 from app.domain.programme import Programme
-from app.domain.self_use import Day, Told
+from app.domain.self_use import Day, Days, Told
 from tests.members import PROGRAMME, SUMMER
 
 ZONE = "Asia/Tokyo"
@@ -59,7 +60,7 @@ def whole(kwh: float) -> Day:
 
 
 def add_up(
-    days: dict[date, Day], first: date, last: date, programme: Programme = PROGRAMME
+    days: Mapping[date, Day], first: date, last: date, programme: Programme = PROGRAMME
 ) -> Sums:
     return point_sums.add_up(days, first, last, programme, zone=ZONE)
 
@@ -88,6 +89,30 @@ def test_a_new_rate_holds_from_its_day_on() -> None:
     assert sums.parts == ((Decimal("0.3"), 100_000), (Decimal(2), 100_000))
     assert sums.points == 23
     assert sums.months == {"2026-06": 100_000, "2026-07": 100_000}
+
+
+def test_what_no_households_generator_makes_counts_nothing_and_is_told() -> None:
+    bounds = [
+        {"from": "2026-05-01", "generator_kw": "10", "kwh_per_kw": "8"},
+        {"from": "2026-06-03", "generator_kw": "5", "kwh_per_kw": "8"},
+    ]
+    programme = Programme.model_validate(
+        PROGRAMME.model_dump(by_alias=True, mode="json") | {"bounds": bounds}
+    )
+    # as much as may be, a device that tells of a power plant, and the next bound
+    made = [whole(80), whole(2400), whole(50)]
+    known = {DAY + timedelta(days=number): day for number, day in enumerate(made)}
+    last = max(known)
+    sums = add_up(known, DAY, last, programme)
+    assert sums.dwh == (80 + 80 + 40) * 10_000
+    over = {date(2026, 6, 2): 2320 * 10_000, last: 10 * 10_000}
+    assert (sums.over, sums.over_dwh) == (over, 2330 * 10_000)
+    assert Sums.from_json(sums.to_json()) == sums
+    # the same where days are kept as numbers in a row
+    row = Days(DAY, [day.dwh for day in made], {})
+    assert add_up(row, DAY, last, programme) == sums
+    unbounded = programme.model_copy(update={"bounds": ()})
+    assert add_up(row, DAY, last, unbounded).dwh == (80 + 2400 + 50) * 10_000
 
 
 def test_a_day_that_nothing_is_known_of_is_missing_and_counts_nothing() -> None:

@@ -49,13 +49,13 @@ def points_report(period: str) -> str:
     """Show the monitoring report of a half-year, to print."""
     first = first_day(period)
     summary = credit_reports.summary(first)
-    factor = words.factors().of(first)
+    factors = words.factors()
     return render_template(
         "operator/points/report.html",
         summary=summary,
-        factor=factor,
-        spared=credit_reports.spared_kg(summary.dwh, factor),
-        source=factor and (factor.source_en if language() == "en" else factor.source_ja),
+        factors=factors.within(summary.first, summary.last),
+        spared=credit_reports.spared_by_all(summary, factors),
+        source_of=lambda one: one.source_en if language() == "en" else one.source_ja,
         now=clock.now(),
     )
 
@@ -66,8 +66,8 @@ def points_report_csv(period: str) -> Response:
     """Give the report by member as a file, sent as it is written."""
     first = first_day(period)
     # what is not there is told before the file begins
-    credit_reports.summary(first)
-    lines = credit_reports.file(first, words.factors().of(first))
+    summary = credit_reports.summary(first)
+    lines = credit_reports.file(summary, words.factors())
     answer = Response(stream_with_context(lines), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="j-credit-{first}.csv"'
     answer.headers["Cache-Control"] = "no-store"
