@@ -29,6 +29,7 @@ from .alarm_rules import GATEWAY, LOST
 from .inserts import insert
 from .live import LOST as LOST_AFTER
 from .live import Link, asked_until, is_away, link_of
+from .outage_rules import BEGUN as OUTAGES_BEGUN
 from .outage_rules import KEY as OUTAGE
 from .writes import count_changed
 
@@ -80,7 +81,8 @@ class Noting:
         at = taken_at.timestamp()
         standing = dict(row.standing)
         # kept there, and none of the alarms' (domain/outages.py)
-        standing.pop(OUTAGE, None)
+        for other in (OUTAGE, OUTAGES_BEGUN):
+            standing.pop(other, None)
         since, count = standing.pop(RISES, (at, 0))
         if at - since >= DAY_S:
             since, count = at, 0

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Executable, Row, delete, func, insert, select, update
+from sqlalchemy import Executable, Row, delete, insert, select, update
 
 from ..extensions import db
 from ..models import Gateway, Installation, Latest, PollState, PowerConditioner, Reading
@@ -88,7 +88,7 @@ def settle(answers: Sequence[Answer], now: datetime, *, pace: Pace, defaults: De
     writing.flush()
     for answer in answers:
         if answer.discovery and answer.gateway_id in known:
-            _learn(answer.gateway_id, answer.discovery)
+            _learn(answer.gateway_id, answer.discovery, now)
     return Settled(writing.down, writing.up)
 
 
@@ -321,18 +321,31 @@ def limits_of(
     return limits_w(told, own * SUPPLY_V if own else usual_w, usual_w)
 
 
-def _learn(gateway_id: int, discovery: Discovery) -> None:
+def _learn(gateway_id: int, discovery: Discovery, now: datetime) -> None:
     """Keep what the device told of itself: layout, identity, ratings and units.
 
-    Its first serial number stays until an operator says that it was replaced (`replacements.py`):
-    another one may be another home's, at an address that changed.
+    The serial number it is known by stays until an operator says that it was replaced
+    (`replacements.py`): another one may be another home's, at an address that changed.
     """
     identity = discovery.identity
+    serial = identity.serial[:64] or None
+    before = db.session.execute(
+        select(Gateway.known_serial, Gateway.told_serial).where(Gateway.id == gateway_id)
+    ).one()
+    if before.known_serial and serial and serial not in before:
+        audit.record(
+            "gateway.other_device",
+            actor_id=None,
+            subject="gateway",
+            subject_id=gateway_id,
+            now=now,
+        )
     told = {
         "layout": discovery.layout.to_json(),
         "ratings": asdict(discovery.ratings),
         "told_model": identity.model[:64] or None,
-        "told_serial": func.coalesce(Gateway.told_serial, identity.serial[:64] or None),
+        "told_serial": serial,
+        "known_serial": before.known_serial or serial,
         "told_firmware": identity.firmware[:64] or None,
     }
     db.session.execute(

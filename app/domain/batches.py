@@ -1,7 +1,8 @@
 """Many rows in one statement, where a statement per row costs more than the rows do.
 
 PostgreSQL takes all rows as one JSON array. SQLite, where a statement costs next to nothing, gets
-one per row. What cannot be JSON (bytes) has no place here.
+one per row. What cannot be JSON (bytes, keys other than texts, integers beyond 64 bits) has no
+place here, and all rows have the same columns: PostgreSQL would take what one lacks for NULL.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,7 @@ def _inserting(table: Table, rows: Rows) -> tuple[Insert, Rows | None]:
 
 def _as_table(table: Table, rows: Rows) -> TableValuedAlias:
     """Return the rows as a table with the columns of `table` that they name."""
+    assert all(row.keys() == rows[0].keys() for row in rows)
     told = func.json_to_recordset(literal(orjson.dumps(rows).decode(), Text).cast(JSON))
     columns = [column(name, table.c[name].type) for name in rows[0]]
     return told.table_valued(*columns).render_derived(name="given", with_types=True)

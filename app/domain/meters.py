@@ -87,8 +87,8 @@ def limits_w(
         # a home uses what it buys and what its own inverter gives, at the same time
         "load_wh": contract_w + inverter if inverter else max(contract_w, usual_w),
         "import_wh": contract_w,
-        # the contract bounds what is bought; an inverter may sell more than that
-        "export_wh": max(contract_w, inverter or usual_w),
+        # the contract bounds what is bought; a roof and its inverters may sell more than that
+        "export_wh": max(contract_w, inverter or usual_w, stated.get("pv_w") or 0.0),
         "charge_wh": battery,
         "discharge_wh": battery,
     }

@@ -13,6 +13,8 @@ from .outage_rules import GAP_S
 
 # less than this does not serve a home: an inverter's own losses, and the steps of its meter
 NOTHING_W = 20.0
+# and it lasts: a switch-over, or an idle moment, is shorter
+DARK_S = 120.0
 # a battery that stops above this was not empty
 EMPTY_PCT = 15.0
 # points of a course: as many as a phone's picture shows
@@ -78,14 +80,16 @@ class Figures:
         return cls(**{**kept, "points": points, "foretold": foretold and tuple(foretold)})
 
 
-def reckon(moments: Sequence[Moment], until: float | None) -> Figures:
-    """Return the figures of samples that stand in order, the first of them the first without.
+def reckon(moments: Sequence[Moment], began: float, until: float | None) -> Figures:
+    """Return the figures of samples that stand in order.
 
+    `began` is the first moment without the grid, of which the sample may have been cleared since;
     `until` is when the grid was seen again; None while it is away, or if nobody knows.
     """
     if not moments:
         return Figures(UNKNOWN)
-    used, pv, silent, is_partial = 0.0, 0.0, 0.0, False
+    is_partial = moments[0].at - began > GAP_S
+    used, pv, silent = 0.0, 0.0, moments[0].at - began if is_partial else 0.0
     for before, after in pairwise(moments):
         lost = after.at - before.at > GAP_S
         silent += after.at - before.at if lost else 0.0
@@ -96,7 +100,7 @@ def reckon(moments: Sequence[Moment], until: float | None) -> Figures:
     last = moments[-1]
     if until is not None and until - last.at > GAP_S:
         silent, is_partial = silent + until - last.at, True
-    empty = next((one for one in moments if _is_dark(one)), None)
+    empty = _first_dark(moments)
     step_s = _step(last.at - moments[0].at)
     return Figures(
         EMPTY if empty else UNKNOWN if until is None or until - last.at > GAP_S else HELD,
@@ -124,6 +128,22 @@ def _is_dark(one: Moment) -> bool:
     if one.pv_w is None or one.battery_w is None:
         return False
     return one.pv_w + one.battery_w < NOTHING_W and (one.load_w or 0.0) < NOTHING_W
+
+
+def _first_dark(moments: Sequence[Moment]) -> Moment | None:
+    """Return from when on nothing served the home, for a while at least or to the end.
+
+    An inverter that takes over gives nothing for a moment, and a home may use next to nothing.
+    """
+    first = None
+    for one in moments:
+        if not _is_dark(one):
+            first = None
+        elif first is None:
+            first = one
+        elif one.at - first.at >= DARK_S:
+            return first
+    return first
 
 
 def _is_low(empty: Moment, moments: Sequence[Moment]) -> bool:

@@ -17,13 +17,19 @@ from .alarm_readers import Desk
 from .outage_figures import Figures, Moment
 from .outage_rules import GAP_S
 
-# reports that one round of the job claims, and for how long
-AT_ONCE = 20
+# reports that are claimed at once, and for how long
+AT_ONCE = 5
 LEASE = timedelta(minutes=10)
 # what was shorter is listed, and nobody is mailed of it
 LEAST_MAILED = timedelta(minutes=5)
 # later than this a letter is no news
 LATEST_MAILED = timedelta(days=7)
+# of one that goes on for longer, the days after it are not reckoned: a device may say so for ever
+LONGEST = timedelta(days=7)
+# samples of it at most: one that is watched is asked every few seconds
+MOST_SAMPLES = 20_000
+# after that, one that cannot be reported is tried no more
+TRIED_FOR = timedelta(days=30)
 # an address that has had its share of mails for the day is mailed later
 LATER = timedelta(hours=12)
 
@@ -32,7 +38,7 @@ def claim(now: datetime) -> list[int]:
     """Take some outages that are over and not reported; nobody else takes them for a while."""
     due = (
         select(Outage.id)
-        .where(Outage.check_at <= now)
+        .where(Outage.check_at <= now, Outage.ended_at > now - TRIED_FOR)
         .order_by(Outage.check_at, Outage.id)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -59,14 +65,19 @@ def settle(outage_id: int, desk: Desk) -> None:
 
 
 def make(outage: Outage, *, zone: str, now: datetime | None = None) -> Figures:
-    """Return the figures of an outage from what is there now; `now` while it stands."""
+    """Return the figures of an outage from what is there now; `now` while it stands.
+
+    Of one that is longer than `LONGEST`, they are those of its first days.
+    """
     until = outage.ended_at or now
     assert until is not None
     # of what was cut by a hand-over, nothing later is theirs
-    last = outage.away_at or until
+    last = min(outage.away_at or until, outage.began_at + LONGEST)
     moments = _moments(outage.gateway_id, outage.began_at, last)
     is_known = outage.ended_at is not None and not outage.is_cut
-    figures = outage_figures.reckon(moments, until.timestamp() if is_known else None)
+    figures = outage_figures.reckon(
+        moments, outage.began_at.timestamp(), until.timestamp() if is_known else None
+    )
     if outage.soc_began is None:
         return figures
     told = rehearsal.foretell(
@@ -94,6 +105,7 @@ def _moments(gateway_id: int, since: datetime, until: datetime) -> Sequence[Mome
             Reading.taken_at <= until,
         )
         .order_by(Reading.taken_at)
+        .limit(MOST_SAMPLES)
     )
     return [
         Moment(

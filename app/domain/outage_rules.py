@@ -15,6 +15,11 @@ LEAST_S = 50.0
 # samples further apart than this tell nothing of what lies between them: polls were lost
 GAP_S = 180.0
 
+# and where it stands how many began since when
+BEGUN = "outages"
+# a device that flaps is heard so often a day; no grid of a home goes more often
+MOST_A_DAY, DAY_S = 10, 86400.0
+
 SEEN, UP, GOING = "seen", "up", "going"
 
 Kept = Mapping[str, Any]

@@ -12,15 +12,17 @@ from sqlalchemy import Row, Select, Table, bindparam, or_, select, update
 from ..extensions import db
 from ..models import Account, Alarm, Installation, Outage
 from ..profiles.base import Sample
-from . import audit, gateways, keyset, outage_rules
+from . import audit, batches, gateways, keyset, outage_rules
 from .errors import NotFound
 from .history import Home
-from .inserts import insert
 from .keyset import Key, Slice
-from .outage_rules import KEY
+from .outage_rules import BEGUN, DAY_S, KEY, MOST_A_DAY
 
 # blueprints know no tables, but name the types of what they are given
 OutageRow = Outage
+
+# an alarm is led to one of so many
+LATEST = 100
 
 NEWEST = Key(Outage.began_at, Outage.id)
 
@@ -41,15 +43,21 @@ class Noting:
         `row` has the gateway's `id`, `installation_id`, `opened_at`, `taken_at` and `standing`;
         `standing` is what is to be remembered of its alarms.
         """
-        if sample.grid_tied is not False and KEY not in row.standing:
+        if sample.grid_tied is not False and not row.standing.keys() & {KEY, BEGUN}:
             return standing
         if row.installation_id is None or taken_at < row.opened_at:
             return standing
         # what was there before is nobody's knowledge of now
         is_theirs = row.taken_at is not None and row.taken_at >= row.opened_at
+        at = taken_at.timestamp()
+        since, count = row.standing.get(BEGUN, (at, 0))
+        if at - since >= DAY_S:
+            since, count = at, 0
+        if KEY not in row.standing and count >= MOST_A_DAY:
+            return {**standing, BEGUN: [since, count]}
         step = outage_rules.advance(
             row.standing.get(KEY),
-            taken_at.timestamp(),
+            at,
             tied=sample.grid_tied,
             soc_pct=sample.soc_pct,
             before=row.taken_at.timestamp() if is_theirs else None,
@@ -74,13 +82,15 @@ class Noting:
                     "soc": step.ended["soc_back"],
                 }
             )
-        return {**standing, KEY: step.kept} if step.kept else standing
+        count += step.began is not None
+        going_on = {KEY: step.kept} if step.kept else {}
+        return {**standing, **going_on, **({BEGUN: [since, count]} if count else {})}
 
     def flush(self) -> None:
         """Write what began and ended; nothing, as a rule."""
         outages = cast(Table, Outage.__table__)
         if self.began:
-            db.session.connection().execute(insert(outages).on_conflict_do_nothing(), self.began)
+            batches.insert_new(Outage, self.began)
         if self.ended:
             db.session.connection().execute(
                 update(outages)
@@ -145,12 +155,13 @@ def during(installation_id: int, alarms: Sequence[Alarm]) -> dict[int, int]:
             Outage.installation_id == installation_id,
             or_(Outage.ended_at.is_(None), Outage.ended_at >= earliest),
         )
-        .order_by(Outage.began_at)
+        .order_by(Outage.began_at.desc())
+        .limit(LATEST)
     ).all()
     return {
         alarm_id: row.id
         for alarm_id, begin, end in spans
-        for row in found
+        for row in reversed(found)
         if (row.ended_at is None or row.ended_at >= begin) and (end is None or row.began_at <= end)
     }
 

@@ -76,7 +76,7 @@ def open_due(programme: Programme, now: datetime, *, zone: str) -> PointRun | No
 def _next(programme: Programme, newest: HalfYear) -> HalfYear | None:
     """Return the period that follows the last run, up to the newest that is due."""
     last = db.session.execute(
-        select(PointRun.period_last, PointRun.finished_at)
+        select(PointRun.period_first, PointRun.period_last, PointRun.finished_at)
         .order_by(PointRun.period_first.desc())
         .limit(1)
     ).one_or_none()
@@ -87,6 +87,9 @@ def _next(programme: Programme, newest: HalfYear) -> HalfYear | None:
     if last.finished_at is None:
         return None
     following = programme.period_of(last.period_last + timedelta(days=1))
+    # where bounds changed, a period may begin in one that had its run under the old ones
+    while following.first <= last.period_first:
+        following = programme.period_of(following.last + timedelta(days=1))
     return following if following.first <= newest.first else None
 
 

@@ -91,7 +91,7 @@ def shards(claimed: Iterable[Claimed], size: int) -> list[list[int]]:
 def targets(ids: Sequence[int]) -> Sequence[Row[Any]]:
     """Return how to reach the gateways, and what is known of the devices there.
 
-    Rows of id, public_id, endpoint, profile, layout and told_serial.
+    Rows of id, public_id, endpoint, profile, layout and known_serial.
     """
     return db.session.execute(
         select(
@@ -100,7 +100,7 @@ def targets(ids: Sequence[int]) -> Sequence[Row[Any]]:
             Gateway.endpoint,
             Gateway.profile,
             Gateway.layout,
-            Gateway.told_serial,
+            Gateway.known_serial,
         ).where(Gateway.id.in_(ids))
     ).all()
 

@@ -18,7 +18,7 @@ def accept(public_id: str, now: datetime) -> None:
     """
     gateway = get(public_id)
     count_changed(
-        update(Gateway).where(Gateway.id == gateway.id).values(told_serial=None, layout=None)
+        update(Gateway).where(Gateway.id == gateway.id).values(known_serial=None, layout=None)
     )
     audit.record(
         "gateway.replaced", actor_id=None, subject="gateway", subject_id=gateway.id, now=now

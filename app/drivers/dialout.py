@@ -4,8 +4,9 @@ The relay begins with a challenge; the poller names a gateway, proves that it kn
 secret, and challenges the relay; the relay proves that it knows it, too. What follows is the
 gateway's own stream. Each of the three is one line. Nothing here does I/O.
 
-Whoever listens where a relay did gets no request to a device, and answers none. It is no
-encryption: the network between workers and relays is a closed one.
+Whoever listens where a relay did gets no request to a device, and answers none, unless it reaches a
+relay itself and passes everything on. It is no encryption: the network between workers and relays
+is a closed one.
 """
 
 from dataclasses import dataclass, field
@@ -116,7 +117,8 @@ class Introduction:
         if not self._ready:
             return self._ask(line)
         if not line.startswith(READY):
-            reason = line[1:].decode("ascii", "replace")
+            # whoever says so has proved nothing yet: a line of its is shown and kept
+            reason = "".join(filter(str.isprintable, line[1:].decode("ascii", "replace")))
             raise RelayRefused(f"the relay said: {reason}")
         if not compare_digest(line, self._ready):
             raise RelayRefused("the relay does not know the secret")

@@ -215,14 +215,19 @@ def outcome_of(error: Exception, target: Target) -> tuple[Outcome, str]:
         case TimeoutError():
             return Outcome.TIMEOUT, "no whole answer in time"
         case Refused():
-            return Outcome.EXCEPTION, str(error)
+            return Outcome.EXCEPTION, _told(error)
         case BadAnswer():
-            return Outcome.BAD_ANSWER, str(error)[:_MAX_DETAIL]
+            return Outcome.BAD_ANSWER, _told(error)
         case OSError():
-            return Outcome.UNREACHABLE, str(error)[:_MAX_DETAIL]
+            return Outcome.UNREACHABLE, _told(error)
     # a fault of ours must not end the reading of all the others
     _log.error("talking to a gateway failed", exc_info=error, extra={"gateway": target.key})
     return Outcome.BAD_ANSWER, f"not understood: {type(error).__name__}"
+
+
+def _told(error: Exception) -> str:
+    # whatever somebody else had a part in, a database must be able to keep
+    return "".join(filter(str.isprintable, str(error)))[:_MAX_DETAIL]
 
 
 async def _read_as_before(line: Line, profile: Profile, kept: object) -> Sample | None:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-import uvloop
 from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import Row
@@ -18,6 +17,7 @@ from ..domain import answers, polling, seats
 from ..domain.answers import Answer, Defaults
 from ..domain.polling import Pace
 from ..drivers.dialout import Via
+from ..drivers.loop import run
 from ..drivers.modbus import Target, poll_many, seat_of
 from ..drivers.security import Trust
 from ..extensions import db, queues
@@ -71,7 +71,7 @@ def poll_shard(ids: list[int]) -> None:
     db.session.rollback()  # ends the reading transaction: the network takes its time
     relays = relays_of(rows, settings)
     with _seated(rows, settings) as free:
-        results = uvloop.run(
+        results = run(
             poll_many(
                 [
                     Target(
@@ -88,7 +88,8 @@ def poll_shard(ids: list[int]) -> None:
                 timeout_s=settings.poll_timeout_s,
                 now=clock.now,
                 trust=Trust.of(settings.modbus_tls_ca, settings.modbus_tls_client_dir),
-            )
+            ),
+            limit_s=settings.poll_lease_s,
         )
     found = [
         Answer(

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-import uvloop
 from flask import current_app
 from sqlalchemy import Row
 
@@ -18,6 +17,7 @@ from ..config import Settings
 from ..domain import polling, seats, setting_lapses, setting_writes
 from ..domain import settings as readings
 from ..domain.setting_writes import Ended
+from ..drivers.loop import run
 from ..drivers.modbus import Target, seat_of
 from ..drivers.security import Trust
 from ..drivers.settings import OtherDevice, SettingsResult, read_settings, write_settings
@@ -118,7 +118,7 @@ def _work(tasks: Sequence[Task]) -> list[Task]:
             row.layout,
             row.public_id,
             relays.get(row.public_id),
-            row.told_serial or "",
+            row.known_serial or "",
         )
         for row in rows.values()
     }
@@ -138,10 +138,11 @@ def _work(tasks: Sequence[Task]) -> list[Task]:
     for task in tasks:
         lines.setdefault(places[task.claim.gateway_id], []).append(task)
     try:
-        ended = uvloop.run(
+        ended = run(
             _visit_all(
                 [line for place, line in lines.items() if place not in busy], targets, settings
-            )
+            ),
+            limit_s=_lease().total_seconds(),
         )
     finally:
         with transaction():

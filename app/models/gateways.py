@@ -35,6 +35,8 @@ class Gateway(Model):
     # what the device says of itself wins over what was imported; both are kept to compare
     told_model: Mapped[str | None] = mapped_column(String(64))
     told_serial: Mapped[str | None] = mapped_column(String(64))
+    # the first that was told, until an operator accepts another: nothing is written to any other
+    known_serial: Mapped[str | None] = mapped_column(String(64))
     told_firmware: Mapped[str | None] = mapped_column(String(64))
     endpoint: Mapped[str] = mapped_column(String(255))
     profile: Mapped[str] = mapped_column(String(32))

@@ -5,8 +5,9 @@ A device secret cannot be guessed, so nobody is ever locked out: an address that
 knows its secret signs in as ever. What cannot be counted any more has those few places, too.
 
 Several addresses from which anything failed within the hour have half of all places between them:
-however many connections they leave open and silent, the doors stay open to others. An address that
-nobody knows yet may fill them once.
+however many connections they leave open and silent, the doors stay open to others, and one of them
+whose only fault was a lost line still finds a place. An address that nobody knows yet may fill them
+once.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ PLACES_OF_SUSPECTS = 4
 MOST_ADDRESSES = 10_000
 # of all places, those that addresses have between them from which something failed within the hour
 SHARE_OF_FAILING, REMEMBERED_S = 0.5, 3600.0
+# up to so many of all, an address of them has one place whatever the others hold
+SHARE_WITH_LONE = 0.75
 
 
 class Doors:
@@ -92,6 +95,8 @@ class Doors:
             for other, count in self._inside.items()
             if other != address and self._has_failed(other, now_s)
         )
+        if not self._inside[address] and self._total < self.most * SHARE_WITH_LONE:
+            return True
         # alone it is one NAT, or a proxy behind which all gateways are: its own counts are enough
         return not others or others + self._inside[address] < self.most * SHARE_OF_FAILING
 

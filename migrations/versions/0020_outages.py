@@ -41,5 +41,10 @@ def upgrade():
 
 
 def downgrade():
+    # polls of the state before know alarms only there, and would fail at what else stands
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("UPDATE poll_states SET standing = (standing::jsonb - 'outage' - 'outages')::json WHERE standing::text LIKE '%outage%'")
+    else:
+        op.execute("UPDATE poll_states SET standing = json_remove(standing, '$.outage', '$.outages') WHERE standing LIKE '%outage%'")
     op.drop_column('installations', 'mails_of_outages')
     op.drop_table('outages')

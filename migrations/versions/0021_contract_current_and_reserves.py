@@ -1,4 +1,4 @@
-"""what a home's contract lets it buy at once, and what it keeps for an outage by mode
+"""what a home's contract lets it buy, its reserve by mode, and which device is its own
 
 Revision ID: 0021
 Revises: 0020
@@ -19,8 +19,11 @@ depends_on = None
 def upgrade():
     op.add_column('installations', sa.Column('contract_current_a', sa.Integer(), nullable=True))
     op.add_column('installations', sa.Column('reserves', sa.JSON(), nullable=True))
+    op.add_column('gateways', sa.Column('known_serial', sa.String(length=64), nullable=True))
+    op.execute('UPDATE gateways SET known_serial = told_serial')
 
 
 def downgrade():
+    op.drop_column('gateways', 'known_serial')
     op.drop_column('installations', 'reserves')
     op.drop_column('installations', 'contract_current_a')

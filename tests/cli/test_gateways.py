@@ -206,10 +206,12 @@ def test_a_replaced_device_is_looked_at_anew(app: Flask) -> None:
         return app.test_cli_runner().invoke(args=["gateways", "replaced", gateway])
 
     with app.app_context(), transaction():
-        id_ = GatewayFactory(public_id="HDM4A7K20931", told_serial="A1", layout={"a": "b"}).id
+        id_ = GatewayFactory(
+            public_id="HDM4A7K20931", told_serial="A1", known_serial="A1", layout={"a": "b"}
+        ).id
     assert replaced("HDM4A7K20931").exit_code == 0
     assert "no gateway" in replaced("HDM4A7K20999").output
     with app.app_context():
         gateway = db.session.get_one(Gateway, id_)
-        assert (gateway.told_serial, gateway.layout) == (None, None)
+        assert (gateway.known_serial, gateway.layout) == (None, None)
         assert db.session.scalars(select(AuditEntry.action)).all() == ["gateway.replaced"]

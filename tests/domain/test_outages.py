@@ -9,7 +9,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, insert, select, update
 
-from app.domain import installations, outage_reports, outages
+from app.domain import installations, outage_reports, outage_rules, outages
 from app.domain.alarm_mails import MAILS_A_DAY
 from app.domain.alarm_readers import Desk
 from app.domain.outage_figures import EMPTY, HELD, UNKNOWN, Figures
@@ -345,3 +345,26 @@ def test_a_gateway_that_was_never_discovered_has_no_forecast(world: World, home:
         db.session.execute(update(Gateway).values(ratings=None))
     report(world, without_grid(world, home, 30) + 5 * MINUTE)
     assert Figures.from_json(rows(world)[0].report or {}).foretold is None
+
+
+def test_a_grid_that_flaps_is_noted_some_times_a_day(world: World, home: int) -> None:
+    for number in range(20):
+        live(world, home, False, range(4 * number + 1, 4 * number + 3))
+        live(world, home, True, range(4 * number + 3, 4 * number + 5))
+    assert len(rows(world)) == outage_rules.MOST_A_DAY
+    day = 24 * 60 + 1
+    live(world, home, False, range(day, day + 3))
+    live(world, home, True, range(day + 3, day + 6))
+    assert len(rows(world)) == outage_rules.MOST_A_DAY + 1
+
+
+def test_one_that_goes_on_for_weeks_is_reckoned_by_its_first_days(world: World, home: int) -> None:
+    live(world, home, False, range(1, 4))
+    far = int(timedelta(days=30) / MINUTE)
+    live(world, home, False, range(far, far + 3))
+    with world.app.app_context():
+        outage = db.session.scalars(select(Outage)).one()
+        now = START + timedelta(days=31)
+        figures = outage_reports.make(outage, zone="Asia/Tokyo", now=now)
+    assert figures.last_at is not None
+    assert figures.last_at < (START + outage_reports.LONGEST).timestamp()

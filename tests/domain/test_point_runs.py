@@ -408,6 +408,16 @@ def test_after_more_than_a_year_away_each_half_year_has_its_run_one_after_the_ot
         check_books()
 
 
+def test_bounds_that_change_hold_up_no_later_period(app: Flask) -> None:
+    member(app)
+    run(app)
+    yearly = PROGRAMME.model_copy(update={"periods": PROGRAMME.periods[:1]})
+    with app.app_context(), transaction():
+        opened = point_runs.open_due(yearly, datetime(2029, 12, 10, 1, 0, tzinfo=UTC), zone=ZONE)
+        assert opened
+        assert opened.period_first > SUMMER.first
+
+
 def test_a_portal_whose_first_member_is_of_now_has_no_older_runs(app: Flask) -> None:
     member(app, member_from=date(2027, 6, 1))
     with app.app_context(), transaction():

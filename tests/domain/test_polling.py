@@ -17,7 +17,7 @@ from app.domain import polling
 from app.domain.answers import Answer, Defaults, Settled
 from app.domain.polling import Claimed, Pace
 from app.extensions import db
-from app.models import Gateway, Heartbeat, Latest, PollState, PowerConditioner, Reading
+from app.models import AuditEntry, Gateway, Heartbeat, Latest, PollState, PowerConditioner, Reading
 from app.profiles.base import Discovery, Identity, Layout, Ratings, Sample, Unit
 from app.transaction import transaction
 from tests.counting import counted
@@ -323,7 +323,11 @@ def test_a_serial_number_stays_though_another_device_answers(app: Flask) -> None
         found = Discovery(Layout("sunspec", ""), Identity(serial=serial), (), Ratings())
         settle(app, [good(id_, 60 * second)._replace(discovery=found)])
     with app.app_context():
-        assert db.session.get_one(Gateway, id_).told_serial == "A1"
+        gateway = db.session.get_one(Gateway, id_)
+        # what it is known by stays, what is told is shown to compare, and once told to operators
+        assert (gateway.known_serial, gateway.told_serial) == ("A1", None)
+        told = select(AuditEntry.subject_id).where(AuditEntry.action == "gateway.other_device")
+        assert db.session.scalars(told).all() == [id_]
 
 
 def test_a_step_is_bounded_by_what_the_device_says_it_can_do(app: Flask) -> None:

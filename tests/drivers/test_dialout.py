@@ -64,6 +64,14 @@ def test_the_relays_refusal_is_told():
         introduction.feed(dialout.refusal("the gateway is not here"))
 
 
+def test_a_refusal_can_be_kept_whatever_is_in_it():
+    introduction = Introduction(VIA)
+    introduction.feed(dialout.greeting(dialout.challenge()))
+    with pytest.raises(RelayRefused) as refused:
+        introduction.feed(b"-\x00no\x1b[31m\n")
+    assert str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize("piece", [1, 7, 1000])
 def test_lines_may_come_in_pieces(piece):
     introduction, line = Introduction(VIA), dialout.greeting(dialout.challenge())

@@ -67,6 +67,14 @@ def test_addresses_that_fail_leave_half_of_the_places_to_others() -> None:
     assert entered(doors, "198.51.100.1", REMEMBERED_S + 1, 10) == 10
 
 
+def test_one_whose_line_was_lost_finds_a_place_beside_those_that_hold_their_share() -> None:
+    doors = Doors(most=100, free_failures=60)
+    for address in (*(crowd := ["198.51.100.1", "198.51.100.2", "198.51.100.3"]), HERE):
+        doors.failed(address, 0)
+    assert sum(doors.enter(address, 1) for address in crowd * 40) == 50
+    assert entered(doors, HERE, 1, 5) == 1
+
+
 def test_the_one_address_behind_which_all_gateways_are_is_not_halved() -> None:
     doors = Doors(most=100, free_failures=60)
     doors.failed(HERE, 0)
