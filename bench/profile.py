@@ -17,7 +17,7 @@ from .pipeline import prepared
 ROUNDS = 3
 #: file and function → what it is
 PARTS = {
-    ("asyncio/base_events.py", "_run_once"): "reading (connections, requests, decoding)",
+    ("drivers/loop.py", "run"): "reading (connections, requests, decoding)",
     ("lines.py", "ask"): "  asking",
     ("lines.py", "data_received"): "  frames of what comes in",
     ("sunspec.py", "decode"): "  registers to values",
@@ -26,8 +26,8 @@ PARTS = {
     ("answers.py", "_latest"): "  the tiles' row",
     ("sqlalchemy/engine/base.py", "execute"): "  statements",
     ("psycopg/connection.py", "wait"): "    waiting for PostgreSQL",
-    ("json/decoder.py", "raw_decode"): "  JSON read (counters, half hours, window)",
-    ("json/encoder.py", "iterencode"): "  JSON written",
+    ("~", "<orjson.loads>"): "  JSON read (counters, half hours, window)",
+    ("~", "<orjson.dumps>"): "  JSON written",
     ("polling.py", "targets"): "loading what to ask",
 }
 

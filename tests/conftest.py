@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Those rules have tests on both, as do pages marked `both_databases`; `make test-deep` asks
     everything on both.
     """
+    for item in items:
+        if item.get_closest_marker("drill"):
+            # one at a time, and first: each starts a whole portal, and what it waits for would
+            # come late where several of them share two cores
+            item.add_marker(pytest.mark.xdist_group("drills"))
     if PROFILE != "many":
         leave(config, items, [item for item in items if is_page_on_postgresql(item)])
         if os.environ.get("BEFORE_DEEP"):

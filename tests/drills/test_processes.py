@@ -22,7 +22,7 @@ from tests.ports import free_port
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 90
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.drill
 
 
 @dataclass
