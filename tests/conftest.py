@@ -27,6 +27,7 @@ hypothesis_settings.register_profile("many", max_examples=250, **QUIET)  # type:
 hypothesis_settings.load_profile(PROFILE)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Ask pages on SQLite alone, where nothing but the database's rules could differ.
 
