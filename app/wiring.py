@@ -40,16 +40,7 @@ class Portal(Flask):
 
 
 def wire(settings: Settings | None = None, *, commands: bool = True) -> Flask:
-    """Return the wired application, with the commands of `flask` unless nobody can type them.
-
-    Raises:
-        pydantic.ValidationError: A setting is missing or wrong; the message names it.
-        ProgrammeWrong: The eco programme's file says what cannot be.
-        GiftsWrong: The file of its gifts does.
-        EmissionWrong: The file of emission factors does.
-        BrokenTariff: A file of tariffs does.
-        BrokenFeedIn: The file of feed-in prices does.
-    """
+    """Do what `create_app` promises, and raise what it names."""
     settings = settings or config.load()
     configure_logs()
     app = Portal(__package__, static_folder=None)

@@ -1,18 +1,35 @@
 """Simulated homes of the demo with an owner and a dealer of a journey's own."""
 
+from datetime import datetime, timedelta
+
 from sqlalchemy import select
 
 from app import clock
+from app.domain.energy import day_of
 from app.extensions import db
-from app.models import Gateway
+from app.models import Gateway, Installation
 from tests.browser.conftest import Demo
 from tests.factories import (
     CustomerFactory,
     DealerFactory,
     DealerPersonFactory,
+    GatewayFactory,
     InstallationFactory,
     LinkFactory,
 )
+from tests.histories import write_history
+
+
+def with_some_weeks(email: str, public_id: str, now: datetime) -> Installation:
+    """Return a customer's home with a battery and forty days of history, without a device."""
+    today, _begins = day_of(now, "Asia/Tokyo")
+    home: Installation = InstallationFactory(
+        account=CustomerFactory(email=email),
+        gateway=GatewayFactory(public_id=public_id, ratings={"battery_wh": 9800.0}),
+        opened_at=now - timedelta(days=60),
+    )
+    write_history(home, today - timedelta(days=40), today, until=now.timestamp())
+    return home
 
 
 def settle(

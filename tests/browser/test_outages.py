@@ -10,20 +10,16 @@ from playwright.sync_api import expect
 
 from app import clock
 from app.domain import outage_reports
-from app.domain.energy import day_of
 from app.extensions import db
 from app.models import Outage, Reading
 from tests.browser.conftest import OpenVisitor
+from tests.browser.homes import with_some_weeks
 from tests.browser.portals import Portal, portal_with, press_link, sign_in
 from tests.browser.test_journey import press
 from tests.databases import Databases
 from tests.factories import (
-    CustomerFactory,
-    GatewayFactory,
-    InstallationFactory,
     TermsVersionFactory,
 )
-from tests.histories import write_history
 
 ID = "HDM100000001"
 EMAIL = "taro@example.org"
@@ -37,13 +33,7 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
     def write() -> None:
         TermsVersionFactory()
         now = clock.now()
-        today, _begins = day_of(now, "Asia/Tokyo")
-        home = InstallationFactory(
-            account=CustomerFactory(email=EMAIL),
-            gateway=GatewayFactory(public_id=ID, ratings={"battery_wh": 9800.0}),
-            opened_at=now - timedelta(days=60),
-        )
-        write_history(home, today - timedelta(days=40), today, until=now.timestamp())
+        home = with_some_weeks(EMAIL, ID, now)
         began = now - timedelta(hours=6)
         for minute in range(250):
             db.session.add(

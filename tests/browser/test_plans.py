@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,17 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from app import clock
-from app.domain.energy import day_of
 from app.extensions import db
 from app.jobs.planning import plan_shard
 from app.models import Latest, PlanChoice
 from tests.browser.conftest import OpenVisitor
+from tests.browser.homes import with_some_weeks
 from tests.browser.portals import Portal, portal_with, sign_in
 from tests.browser.test_journey import press
 from tests.databases import Databases
 from tests.factories import (
-    CustomerFactory,
-    GatewayFactory,
-    InstallationFactory,
     TermsVersionFactory,
 )
-from tests.histories import write_history
 
 ID = "HDM100000001"
 EMAIL = "taro@example.org"
@@ -37,13 +32,7 @@ def portal(databases: Databases, tmp_path: Path) -> Iterator[Portal]:
     def write() -> None:
         TermsVersionFactory()
         now = clock.now()
-        today, _begins = day_of(now, "Asia/Tokyo")
-        home = InstallationFactory(
-            account=CustomerFactory(email=EMAIL),
-            gateway=GatewayFactory(public_id=ID, ratings={"battery_wh": 9800.0}),
-            opened_at=now - timedelta(days=60),
-        )
-        write_history(home, today - timedelta(days=40), today, until=now.timestamp())
+        home = with_some_weeks(EMAIL, ID, now)
         db.session.add(Latest(gateway_id=home.gateway_id, taken_at=now, soc_pct=55.0))
 
     with portal_with(databases, tmp_path, write) as made:

@@ -289,6 +289,26 @@ def test_settings_are_written_over_tls(tmp_path: Path) -> None:
     assert result.settings.values["reserve_pct"] == 40
 
 
+Relay = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def write_through(relay: Relay) -> SettingsResult:
+    """Write a reserve to a home that dialled in at what answers as its relay."""
+
+    async def main() -> SettingsResult:
+        server = await asyncio.start_server(relay, "127.0.0.1", 0)
+        via = Via("127.0.0.1", server.sockets[0].getsockname()[1], HOME, "secret")
+        target = Target(1, "relay:///1", "sunspec", None, HOME, via)
+        try:
+            return await write_settings(
+                target, {"reserve_pct": 40}, hold_s=None, timeout_s=3, now=lambda: NOW
+            )
+        finally:
+            server.close()
+
+    return uvloop.run(main())
+
+
 def test_settings_are_written_through_the_relay_that_holds_a_gateway() -> None:
     with running_simulator([Config(HOME)]) as running:
         port = int(running.endpoints[HOME].split(":")[2].split("/")[0])
@@ -309,18 +329,7 @@ def test_settings_are_written_through_the_relay_that_holds_a_gateway() -> None:
 
             await asyncio.gather(pump(reader, outer), pump(inner, writer), return_exceptions=True)
 
-        async def main() -> SettingsResult:
-            server = await asyncio.start_server(relay, "127.0.0.1", 0)
-            via = Via("127.0.0.1", server.sockets[0].getsockname()[1], HOME, "secret")
-            target = Target(1, "relay:///1", "sunspec", None, HOME, via)
-            try:
-                return await write_settings(
-                    target, {"reserve_pct": 40}, hold_s=None, timeout_s=3, now=lambda: NOW
-                )
-            finally:
-                server.close()
-
-        result = uvloop.run(main())
+        result = write_through(relay)
     assert result.outcome is Outcome.OK, result.detail
     assert result.settings
     assert result.settings.values["reserve_pct"] == 40
@@ -343,18 +352,7 @@ def test_who_poses_as_a_relay_gets_no_request(knows: str) -> None:
         heard.extend(await reader.read())
         writer.close()
 
-    async def main() -> SettingsResult:
-        server = await asyncio.start_server(relay, "127.0.0.1", 0)
-        via = Via("127.0.0.1", server.sockets[0].getsockname()[1], HOME, "secret")
-        target = Target(1, "relay:///1", "sunspec", None, HOME, via)
-        try:
-            return await write_settings(
-                target, {"reserve_pct": 40}, hold_s=None, timeout_s=3, now=lambda: NOW
-            )
-        finally:
-            server.close()
-
-    result = uvloop.run(main())
+    result = write_through(relay)
     assert (result.outcome, result.wrote) == (Outcome.UNREACHABLE, False)
     assert result.detail == "the relay does not know the secret"
     assert not heard
