@@ -104,6 +104,13 @@ def test_a_strangers_outages_are_not_found(app: Flask, taro: FlaskClient) -> Non
     assert own.get(f"/monitor/HDM100000002/outages/{number}").status_code == 404
 
 
+def test_it_was_never_shorter_by_more_than_was_foretold(app: Flask, taro: FlaskClient) -> None:
+    at_once = {"how": EMPTY, "empty_at": BEGAN.timestamp(), "was_drained": True}
+    page = add(app, {**at_once, "foretold": (36, 30, 40)}, soc_began=10.0)
+    shown = text(taro.get(page).text)
+    assert "約30分もつ見込みでした。実際は、それより30分短くなりました。" in shown
+
+
 def test_a_home_without_outages_is_told_so(taro: FlaskClient) -> None:
     assert "停電の記録はありません" in taro.get(LIST).text
 

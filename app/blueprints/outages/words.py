@@ -106,7 +106,12 @@ def foretold(figures: Figures) -> str:
     minutes = figures.foretold[0]
     if minutes >= 3 * 24 * 60:
         return str(_("3日以上"))
-    return str(_("約%(span)s", span=span(minutes // 10 * 10 or minutes)))
+    return str(_("約%(span)s", span=span(_about(minutes))))
+
+
+def _about(minutes: int) -> int:
+    # as 停電リハーサル tells it
+    return minutes // 10 * 10 or minutes
 
 
 def sentences(outage: OutageRow, figures: Figures, now: datetime, zone: str) -> list[str]:
@@ -214,7 +219,8 @@ def _compared(outage: OutageRow, figures: Figures) -> str:
             told=told,
         )
     )
-    return join(said, _verdict(outage, figures, figures.foretold[0]))
+    # the difference is to what was said, or it would be more than all of it
+    return join(said, _verdict(outage, figures, _about(figures.foretold[0])))
 
 
 def _verdict(outage: OutageRow, figures: Figures, expected: int) -> str:
