@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..extensions import db
-from ..models import Heartbeat, OutboxMail, PollState
+from ..models import Heartbeat, OutboxMail, PointRun, PollState
 from . import mail, polling
 
 # more than this is "many": nobody waits for a count of millions
@@ -26,6 +26,8 @@ class Backlog:
     mails_waiting_since: datetime | None
     mails_dropped: int
     mail_server_away_since: datetime | None
+    # a half-year's points that are not all credited; later half-years wait for them
+    points_open_since: datetime | None
 
 
 def look(now: datetime) -> Backlog:
@@ -51,6 +53,9 @@ def look(now: datetime) -> Backlog:
         mails_waiting_since=_oldest_mail(waiting),
         mails_dropped=_count(OutboxMail.id, dropped),
         mail_server_away_since=away.back_at if away else None,
+        points_open_since=db.session.scalar(
+            select(func.min(PointRun.opened_at)).where(PointRun.finished_at.is_(None))
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select
 
 from ..extensions import db
 from ..models import EcoMembership, Gateway, Installation, PointRun, PointTransaction
@@ -103,13 +103,17 @@ def summary(first: date) -> Summary:
     if run is None:
         raise NotFound
     over = PointTransaction.sums["over"].as_string().is_not(None)
+    booked = _booked(first)
+    # a correction may have found that nothing was too much
     members, dwh, points, bounded = db.session.execute(
         select(
-            func.count(func.distinct(PointTransaction.membership_id)),
-            func.coalesce(func.sum(PointTransaction.self_dwh), 0),
-            func.coalesce(func.sum(PointTransaction.points), 0),
-            func.count(func.distinct(PointTransaction.membership_id)).filter(over),
-        ).where(PointTransaction.period_first == first)
+            func.count(),
+            func.coalesce(func.sum(booked.c.dwh), 0),
+            func.coalesce(func.sum(booked.c.points), 0),
+            func.count().filter(over),
+        )
+        .select_from(booked)
+        .join(PointTransaction, PointTransaction.id == booked.c.newest)
     ).one()
     return Summary(
         first,
@@ -122,12 +126,9 @@ def summary(first: date) -> Summary:
     )
 
 
-def lines(first: date) -> Iterator[Line]:
-    """Yield the members of a half-year, in the order of their memberships, a few at a time.
-
-    Coverage is that of what was counted last.
-    """
-    booked = (
+def _booked(first: date) -> Subquery:
+    """Return what each member of a half-year was booked, and which booking was the last."""
+    return (
         select(
             PointTransaction.membership_id,
             func.sum(PointTransaction.self_dwh).label("dwh"),
@@ -138,6 +139,14 @@ def lines(first: date) -> Iterator[Line]:
         .group_by(PointTransaction.membership_id)
         .subquery()
     )
+
+
+def lines(first: date) -> Iterator[Line]:
+    """Yield the members of a half-year, in the order of their memberships, a few at a time.
+
+    Coverage is that of what was counted last.
+    """
+    booked = _booked(first)
     rows = db.session.execute(
         select(
             booked.c.membership_id,

@@ -52,6 +52,7 @@ def test_prometheus_reads_what_waits_and_since_when(app: Flask, client: FlaskCli
     assert seen["hidamari_queue_oldest_job_seconds[poll]"] >= 0
     assert seen["hidamari_workers[busy]"] == 0
     assert 0 <= seen["hidamari_worker_beat_age_seconds[mail]"] < 60
+    assert seen["hidamari_points_open_seconds"] == 0
     assert seen["hidamari_polls_due"] == seen["hidamari_poll_lag_seconds"] == 0
 
 

@@ -1,6 +1,6 @@
 """The health page, with everything up and with the queue server down."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -16,7 +16,7 @@ from app.config import Settings
 from app.domain import mail
 from app.extensions import db, limiter, queues
 from app.jobs.beat import beat
-from app.models import AuditEntry, OutboxMail
+from app.models import AuditEntry, OutboxMail, PointRun
 from app.transaction import transaction
 from tests.factories import CustomerFactory, DealerPersonFactory, OperatorFactory
 from tests.signing_in import sign_in
@@ -68,6 +68,17 @@ def test_every_part_is_shown_with_its_backlog(app: Flask, operator: FlaskClient)
     part = operator.get("/operator/health/parts").text
     assert part.lstrip().startswith('<section id="parts"')
     assert 'data-poll-s="10"' in part
+
+
+def test_points_that_are_not_credited_for_hours_are_told(app: Flask, operator: FlaskClient) -> None:
+    first = date(2026, 6, 1)
+    run = PointRun(period_first=first, period_last=date(2026, 11, 30), opened_at=clock.now())
+    with app.app_context(), transaction():
+        db.session.add(run)
+    assert "終わっていません" not in operator.get("/operator/health").text
+    with app.app_context(), transaction():
+        db.session.query(PointRun).update({"opened_at": clock.now() - timedelta(hours=7)})
+    assert "終わっていません" in operator.get("/operator/health").text
 
 
 def test_relays_are_shown_with_what_they_hold(operator: FlaskClient) -> None:

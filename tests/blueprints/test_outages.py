@@ -209,7 +209,7 @@ def test_an_outage_is_told_in_three_sentences_beside_the_forecast(
         (
             {"how": UNKNOWN, "silent_s": 7200.0, "last_at": (BEGAN + HOUR).timestamp()},
             {"away_at": BEGAN + HOUR, "ended_at": BEGAN + 3 * HOUR},
-            "2026/11/23 11:02 の蓄電残量は 42 % でした。そのあとは復電まで通信できず、",
+            "2026/11/23 11:02 の蓄電残量は 42 % でした。そのあと復電までの記録がなく、",
         ),
         (
             {"how": UNKNOWN, "silent_s": 7200.0, "is_partial": True},

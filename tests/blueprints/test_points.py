@@ -1,6 +1,5 @@
 """A member's statement and exchange: how each figure came about, and nobody else's."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,7 +9,6 @@ from sqlalchemy import func, insert, select
 
 from app import clock
 from app.domain import credit_reports, ledger, point_credits, point_runs
-from app.domain.half_hours import HalfHour
 from app.extensions import db
 from app.models import (
     Account,
@@ -29,7 +27,7 @@ from tests.factories import (
     OperatorFactory,
     TermsVersionFactory,
 )
-from tests.histories import write_history
+from tests.histories import ten_thousandfold, write_history
 from tests.members import DECEMBER, PROGRAMME, check_books, give, join
 from tests.signing_in import sign_in
 
@@ -94,11 +92,6 @@ def test_what_no_household_makes_is_shown_as_not_counted(app: Flask) -> None:
     assert "2026/06/02" in page
     assert "上限を超えたため数えていない電気" in client.get("/points").text
     assert "not_counted_kwh" in client.get("/points/statement.csv").text
-
-
-def ten_thousandfold(_place: int, one: HalfHour) -> HalfHour:
-    sun = one.energy["pv_wh"]
-    return replace(one, energy=one.energy | {"pv_wh": sun._replace(wh=sun.wh * 10_000)})
 
 
 def test_a_statement_shows_the_balance_and_what_came(app: Flask, member: FlaskClient) -> None:

@@ -1,13 +1,13 @@
 """How far polling and mail are behind."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from flask import Flask
 
 from app.domain import backlog, heartbeats, mail
 from app.domain.polling import POLLER
 from app.extensions import db
-from app.models import PollState
+from app.models import PointRun, PollState
 from app.transaction import transaction
 from tests.factories import GatewayFactory
 
@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 def test_nothing_is_behind_where_nothing_is(app: Flask) -> None:
     with app.app_context():
-        assert backlog.look(NOW) == backlog.Backlog(0, None, None, 0, None, 0, None)
+        assert backlog.look(NOW) == backlog.Backlog(0, None, None, 0, None, 0, None, None)
 
 
 def test_what_is_due_and_what_waits_is_counted_with_its_oldest(app: Flask) -> None:
@@ -34,6 +34,13 @@ def test_what_is_due_and_what_waits_is_counted_with_its_oldest(app: Flask) -> No
         mail.drop(claimed, "550")
         heartbeats.beat(POLLER, NOW - MINUTE)
         mail.server_is_away(NOW - 2 * MINUTE)
+        for months, ended in ((6, NOW), (0, None)):
+            first = date(2026, 6, 1) - timedelta(days=30 * months)
+            run = PointRun(
+                period_first=first, period_last=first, opened_at=NOW - (months + 1) * MINUTE
+            )
+            run.finished_at = ended
+            db.session.add(run)
     with app.app_context():
         assert backlog.look(NOW) == backlog.Backlog(
             polls_due=2,
@@ -43,4 +50,5 @@ def test_what_is_due_and_what_waits_is_counted_with_its_oldest(app: Flask) -> No
             mails_waiting_since=NOW - 5 * MINUTE,
             mails_dropped=1,
             mail_server_away_since=NOW - 2 * MINUTE,
+            points_open_since=NOW - MINUTE,
         )

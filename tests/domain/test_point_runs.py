@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app.domain import closing, ledger, point_credits, point_runs
+from app.domain import closing, credit_reports, ledger, point_credits, point_runs
 from app.domain.half_hours import COUNTER, POWER, Energy, HalfHour
 from app.domain.ledger import MEMBER, RESERVED, Booking
 from app.domain.point_sums import Sums
@@ -32,7 +32,7 @@ from app.models import (
 )
 from app.transaction import transaction
 from tests.factories import InstallationFactory
-from tests.histories import write_history
+from tests.histories import ten_thousandfold, write_history
 from tests.members import DECEMBER, JUNE, PROGRAMME, SUMMER, check_books, join
 from tests.racing import at_once
 
@@ -312,6 +312,27 @@ def test_what_becomes_known_later_is_a_correction_in_the_next_run(app: Flask) ->
     # and nothing is left to correct
     run(app, JUNE + timedelta(days=183))
     assert [one.kind for one in transactions(app)][3:] == ["credit"]
+
+
+def test_who_was_corrected_no_longer_counts_as_above_what_a_household_makes(app: Flask) -> None:
+    _account_id, home_id = member(app)
+    days = date(2026, 6, 1), date(2026, 6, 2)
+    with app.app_context(), transaction():
+        home = db.session.get(Installation, home_id)
+        assert home
+        write_history(home, *days, change=ten_thousandfold)
+    run(app)
+    with app.app_context():
+        assert credit_reports.summary(SUMMER.first).bounded == 1
+    with app.app_context(), transaction():
+        # a recount found that the counter had told nonsense
+        home = db.session.get(Installation, home_id)
+        assert home
+        write_history(home, *days)
+    run(app, JUNE)
+    with app.app_context():
+        told = credit_reports.summary(SUMMER.first)
+        assert (told.members, told.bounded, told.dwh) == (1, 0, SUNNY_DWH * DAYS)
 
 
 def test_a_correction_takes_no_more_than_is_there_and_the_rest_later(app: Flask) -> None:

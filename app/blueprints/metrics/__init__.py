@@ -77,6 +77,11 @@ class Gauges(Collector):
                 "since when the mail server does not answer",
                 self._age(waits.mail_server_away_since),
             ),
+            (
+                "points_open_seconds",
+                "since when a half-year's points are being credited",
+                self._age(waits.points_open_since),
+            ),
         ):
             yield gauge(name, words, value=value)
         beats = gauge("worker_beat_age_seconds", "since a job of the queue went through", "queue")

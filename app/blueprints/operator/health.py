@@ -39,6 +39,8 @@ JOB_ID = regex(r"[A-Za-z0-9:_.-]{1,128}")
 # polls and mails that wait longer than this are late
 POLLS_LATE = timedelta(seconds=60)
 MAILS_LATE = timedelta(minutes=5)
+# 100,000 members take a quarter of an hour; a shard that failed is tried again and again
+POINTS_LATE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def looked() -> dict[str, Any]:
         "worker_late": WORKER_LATE,
         "polls_late": POLLS_LATE,
         "mails_late": MAILS_LATE,
+        "points_late": POINTS_LATE,
         "versions": {
             "Python": python_version(),
             **{name: version(name) for name in ("Flask", "SQLAlchemy", "rq", "redis")},

@@ -156,7 +156,7 @@ def _carried(outage: OutageRow, figures: Figures, zone: str) -> str:
     )
     if outage.ended_at is None or outage.is_cut:
         return str(known)
-    after = _("そのあとは復電まで通信できず、電気が使えていたかどうかは分かりません。")
+    after = _("そのあと復電までの記録がなく、電気が使えていたかどうかは分かりません。")
     return join(str(known), str(after))
 
 
