@@ -3,8 +3,9 @@
 One small interface: an office of the service covers a prefecture or a part of one, with areas; its
 latest forecast and its latest warnings are kept as `Forecast` and `Warnings`. The first service is
 the Japan Meteorological Agency's public JSON, as its own pages read it: `bosai/forecast/data/
-forecast/<office>.json` and `bosai/warning/data/warning/<office>.json`. It is no promised interface:
-whatever does not look as expected is refused, and the portal goes on without.
+forecast/<office>.json` and `bosai/warning/data/r8/<office>.json`. It is no promised interface:
+whatever does not look as expected is refused, and the portal goes on without. The address of
+warnings before 2026-05-28, `bosai/warning/data/warning/`, still answers, with what stood that day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +24,20 @@ FORECAST, WARNING = "forecast", "warning"
 FORECAST_LASTS = timedelta(hours=18)
 # warnings are told anew whenever one changes; what we could not read for so long is unknown
 WARNING_LASTS = timedelta(hours=2)
+# what cuts the power is told anew by then: a service that stands still would never say it is over
+STORM_LASTS = timedelta(days=3)
 
 T = TypeVar("T")
 
 # no report of the agency has more
 MOST_AREAS = 300
 MOST_NAME = 40
+# an office's warnings are a document for rain, one for landslides, wind, waves, snow, thunder …
+MOST_DOCUMENTS = 50
 
-# the agency's codes for what may cut the power: storms, heavy rain and snow, floods, storm surges.
-# warnings (警報) and emergency warnings (特別警報); advisories (注意報) are too many to act on
+# the agency's codes for what may cut the power: storms, heavy rain and snow, landslides, surges.
+# warnings (警報), danger warnings (危険警報) and emergency warnings (特別警報); advisories (注意報)
+# are too many to act on. Floods (04) have been told river by river elsewhere since 2026-05-28
 GRAVE = {
     "02": "暴風雪警報",
     "03": "大雨警報",
@@ -39,11 +45,16 @@ GRAVE = {
     "05": "暴風警報",
     "06": "大雪警報",
     "08": "高潮警報",
+    "09": "土砂災害警報",
     "32": "暴風雪特別警報",
     "33": "大雨特別警報",
     "35": "暴風特別警報",
     "36": "大雪特別警報",
     "38": "高潮特別警報",
+    "39": "土砂災害特別警報",
+    "43": "大雨危険警報",
+    "48": "高潮危険警報",
+    "49": "土砂災害危険警報",
 }
 OVER = "解除"
 
@@ -131,26 +142,45 @@ def read_forecast(told: object) -> Forecast:
     return Forecast(_moment(_of(report, dict).get("reportDatetime")), names, skies)
 
 
-def read_warnings(told: object) -> Warnings:
+def read_warnings(told: object, now: datetime) -> Warnings:
     """Return which grave warnings stand, of areas and of the towns within them.
 
+    There is a document for each kind of danger; a later one of a kind replaces what it said of an
+    area before.
+
     Raises:
-        OddReport: It does not look as it should.
+        OddReport: It does not look as it should, or is too old to still be so.
     """
-    report = _of(told, dict)
-    standing: dict[str, tuple[str, ...]] = {}
-    for kind in _some(report, "areaTypes"):
-        for area in _some(kind, "areas"):
-            warnings = _of(area.get("warnings", []), list)
-            found = {_of(one, dict).get("code") for one in warnings if not _is_over(one)}
-            standing[_code(area.get("code"))] = tuple(sorted(one for one in found if one in GRAVE))
-    if not standing:
+    documents = _of(told, list)
+    if not documents or len(documents) > MOST_DOCUMENTS:
+        _odd("no documents" if not documents else "too much")
+    said: dict[tuple[str, str], set[str]] = {}
+    moments = []
+    for document in sorted(documents, key=_told_at):
+        moments.append(_told_at(document))
+        danger = _of(document.get("dataTypeCode"), str)
+        items = _of(document.get("warning"), dict)
+        for name in ("class10Items", "class20Items"):
+            for area in _some(items, name) if name in items else []:
+                said[_code(area.get("areaCode")), danger] = _standing(area)
+    if not said:
         _odd("no area")
-    return Warnings(_moment(report.get("reportDatetime")), standing)
+    standing: dict[str, set[str]] = {}
+    for (code, _danger), found in said.items():
+        standing.setdefault(code, set()).update(found)
+    if moments[-1] < now - STORM_LASTS and any(standing.values()):
+        _odd("long ago")
+    return Warnings(moments[-1], {code: tuple(sorted(one)) for code, one in standing.items()})
 
 
-def _is_over(warning: object) -> bool:
-    return _of(warning, dict).get("status") == OVER
+def _told_at(document: object) -> datetime:
+    return _moment(_of(document, dict).get("reportDatetime"))
+
+
+def _standing(area: object) -> set[str]:
+    kinds = [_of(one, dict) for one in _of(_of(area, dict).get("kinds"), list)]
+    codes = {_of(one.get("code", ""), str) for one in kinds if one.get("status") != OVER}
+    return codes & set(GRAVE)
 
 
 def _sky(code: object) -> str:

@@ -9,7 +9,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 MOST_BYTES = 2_000_000
 PATHS = {
     "forecast": "forecast/data/forecast/{office}.json",
-    "warning": "warning/data/warning/{office}.json",
+    "warning": "warning/data/r8/{office}.json",
 }
 
 

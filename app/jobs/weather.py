@@ -57,5 +57,5 @@ def _keeper(office: str, kind: str, told: object) -> Callable[[], None]:
     if kind == FORECAST:
         forecast = weather.read_forecast(told)
         return lambda: weather.keep_forecast(office, forecast, now)
-    warnings = weather.read_warnings(told)
+    warnings = weather.read_warnings(told, now)
     return lambda: weather.keep_warnings(office, warnings, now)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import clock
+from app.blueprints.plans import words
 from app.domain import weather
 from app.extensions import db
 from app.jobs import planning
@@ -185,7 +186,7 @@ def test_the_sky_and_the_warnings_of_ones_area_are_told(
     assert "いま確認できていません" in text(taro.get(PAGE).text)
     with app.app_context(), transaction():
         weather.keep_forecast("260000", weather.read_forecast(FORECAST), NOW)
-        weather.keep_warnings("260000", weather.read_warnings(WARNING), NOW)
+        weather.keep_warnings("260000", weather.read_warnings(WARNING, NOW), NOW)
     assert ">南部</option>" in taro.get(CHOICES).text
     taro.post(CHOICES, data={**CHOSEN, "area": "260000/260010"})
     plan_now(app)
@@ -261,3 +262,7 @@ def test_a_page_asks_the_database_a_few_times(
 
 def test_the_shipped_folder_of_tariffs_is_the_one_of_the_content(app: Flask) -> None:
     assert (Path(app.extensions["settings"].content_dir) / "tariffs").is_dir()
+
+
+def test_every_warning_that_is_acted_on_has_a_name() -> None:
+    assert {code: str(name) for code, name in words.WARNINGS.items()} == weather.GRAVE

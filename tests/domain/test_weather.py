@@ -50,28 +50,40 @@ FORECAST: list[Any] = [
     },
     {"publishingOffice": "京都地方気象台", "timeSeries": []},
 ]
-WARNING: dict[str, Any] = {
-    "reportDatetime": "2026-11-23T16:21:00+09:00",
-    "publishingOffice": "京都地方気象台",
-    "headlineText": "南部では、暴風に警戒してください。",
-    "areaTypes": [
-        {
-            "areas": [
-                {
-                    "code": "260010",
-                    "warnings": [
-                        {"code": "05", "status": "発表"},
-                        {"code": "03", "status": "解除"},
-                        {"code": "14", "status": "継続"},
-                    ],
-                },
-                {"code": "260020", "warnings": [{"status": "発表警報・注意報はなし"}]},
-            ]
+
+
+def document(kind: str, at: str, class10: list[Any], class20: list[Any] | None = None) -> Any:
+    """Return what the agency says of one kind of danger: areas, and towns within them."""
+    return {
+        "controlDatetime": "2026-11-23T07:21:05+00:00",
+        "reportDatetime": f"2026-11-23T{at}:00+09:00",
+        "publishingOffice": "京都地方気象台",
+        "headlineText": "南部では、暴風に警戒してください。",
+        "dataTypeCode": kind,
+        "warning": {
+            "class10Items": [{"areaCode": code, "kinds": kinds} for code, kinds in class10],
+            "class20Items": [{"areaCode": code, "kinds": kinds} for code, kinds in class20 or []],
         },
-        {"areas": [{"code": "2610000", "warnings": [{"code": "33", "status": "継続"}]}]},
-    ],
-    "timeSeries": [],
-}
+    }
+
+
+NONE = {"status": "発表警報・注意報はなし"}
+WARNING: list[Any] = [
+    document(
+        "VPWW56",
+        "16:21",
+        [("260010", [{"code": "05", "status": "発表"}]), ("260020", [NONE])],
+    ),
+    document(
+        "VPWW55",
+        "15:02",
+        [
+            ("260010", [{"code": "03", "status": "解除"}, {"code": "14", "status": "継続"}]),
+            ("260020", [NONE]),
+        ],
+        [("2610000", [{"code": "33", "status": "継続", "additions": ["土砂災害"]}])],
+    ),
+]
 
 
 @pytest.fixture
@@ -93,9 +105,33 @@ def test_a_forecast_tells_the_sky_of_each_day_and_area() -> None:
 
 
 def test_warnings_count_where_they_stand_and_are_grave() -> None:
-    told = weather.read_warnings(WARNING)
+    told = weather.read_warnings(WARNING, NOW)
     # the heavy rain is over, and a thunderstorm advisory is none
     assert told.standing == {"260010": ("05",), "260020": (), "2610000": ("33",)}
+    assert told.told_at == datetime(2026, 11, 23, 7, 21, tzinfo=UTC)
+
+
+def test_a_later_document_of_a_danger_replaces_what_it_said_and_nothing_else() -> None:
+    later = document("VPWW56", "17:00", [("260010", [NONE])])
+    for told in ([*WARNING, later], [later, *WARNING]):
+        read = weather.read_warnings(told, NOW)
+        assert read.standing == {"260010": (), "260020": (), "2610000": ("33",)}
+    # a danger warning that was one step down is an advisory
+    weaker = document("VPWW55", "17:00", [("260010", [{"code": "10", "status": "警報から注意報"}])])
+    assert weather.read_warnings([weaker], NOW).standing == {"260010": ()}
+
+
+def test_a_service_that_stands_still_charges_nobodys_battery_for_months() -> None:
+    months_on = NOW + timedelta(days=120)
+    with pytest.raises(OddReport, match="long ago"):
+        weather.read_warnings(WARNING, months_on)
+    calm = [document("VPWW56", "16:21", [("260010", [NONE])])]
+    assert weather.read_warnings(calm, months_on).standing == {"260010": ()}
+    # what the address of before 2026-05-28 still tells
+    with pytest.raises(OddReport):
+        weather.read_warnings(
+            {"reportDatetime": "2026-05-28T10:00:00+09:00", "areaTypes": [{"areas": []}]}, NOW
+        )
 
 
 def test_every_prefecture_has_an_office() -> None:
@@ -116,6 +152,7 @@ def damaged(good: Any, path: list[Any], value: object) -> Any:
 
 
 AREA = [0, "timeSeries", 0, "areas", 0]
+TEN = [0, "warning", "class10Items"]
 
 
 @pytest.mark.parametrize(
@@ -143,17 +180,27 @@ def test_an_odd_forecast_is_refused_whole(path: list[Any], value: object) -> Non
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (["reportDatetime"], 3),
-        (["areaTypes"], None),
-        (["areaTypes"], []),
-        (["areaTypes", 0, "areas", 0, "code"], "26"),
-        (["areaTypes", 0, "areas", 0, "warnings"], "05"),
-        (["areaTypes", 0, "areas", 0, "warnings", 0], ["05"]),
+        ([0], None),
+        ([0, "reportDatetime"], 3),
+        ([0, "dataTypeCode"], None),
+        ([0, "warning"], []),
+        ([*TEN], {}),
+        ([*TEN, 0], "260010"),
+        ([*TEN, 0, "areaCode"], "26"),
+        ([*TEN, 0, "kinds"], "05"),
+        ([*TEN, 0, "kinds", 0], ["05"]),
+        ([*TEN, 0, "kinds", 0, "code"], 5),
     ],
 )
 def test_odd_warnings_are_refused_whole(path: list[Any], value: object) -> None:
     with pytest.raises(OddReport):
-        weather.read_warnings(damaged(WARNING, path, value))
+        weather.read_warnings(damaged(WARNING, path, value), NOW)
+
+
+@pytest.mark.parametrize("told", [[], [*WARNING] * 26, [document("VPWW56", "16:21", [])]])
+def test_no_documents_no_areas_or_far_too_many_are_refused(told: Any) -> None:
+    with pytest.raises(OddReport):
+        weather.read_warnings(told, NOW)
 
 
 json_values = st.recursive(
@@ -161,7 +208,7 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["timeSeries", "areas", "areaTypes", "area", "code", "reportDatetime"]),
+            st.sampled_from(["timeSeries", "areas", "warning", "class10Items", "reportDatetime"]),
             inner,
             max_size=3,
         )
@@ -172,14 +219,15 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_whatever_comes_is_read_or_refused(told: object) -> None:
-    for read in (weather.read_forecast, weather.read_warnings):
-        with pytest.raises(OddReport):
-            read(told)
+    with pytest.raises(OddReport):
+        weather.read_forecast(told)
+    with pytest.raises(OddReport):
+        weather.read_warnings(told, NOW)
 
 
 def test_a_damaged_status_is_no_reason_to_call_a_warning_over() -> None:
-    told = damaged(WARNING, ["areaTypes", 0, "areas", 0, "warnings", 0, "status"], None)
-    assert weather.read_warnings(told).standing["260010"] == ("05",)
+    told = damaged(WARNING, [*TEN, 0, "kinds", 0, "status"], None)
+    assert weather.read_warnings(told, NOW).standing["260010"] == ("05",)
 
 
 @pytest.mark.usefixtures("inside")
@@ -199,7 +247,7 @@ def test_what_was_kept_tells_of_tomorrow_while_it_is_fresh() -> None:
 
 @pytest.mark.usefixtures("inside")
 def test_warnings_that_were_not_read_lately_are_unknown_and_not_over() -> None:
-    weather.keep_warnings("260000", weather.read_warnings(WARNING), NOW)
+    weather.keep_warnings("260000", weather.read_warnings(WARNING, NOW), NOW)
     assert weather.warnings_of("260000", "260010", NOW) == ("05",)
     assert weather.warnings_of("260000", "260020", NOW) == ()
     assert weather.warnings_of("260000", "", NOW) == ("05", "33")

@@ -49,7 +49,7 @@ def test_a_report_is_fetched_by_its_kind_and_office(serve: Serve) -> None:
     forecast = fetch(url, "forecast", "260000", timeout_s=5)
     assert forecast == "/bosai/forecast/data/forecast/260000.json"
     warning = fetch(url, "warning", "260000", timeout_s=5)
-    assert warning == "/bosai/warning/data/warning/260000.json"
+    assert warning == "/bosai/warning/data/r8/260000.json"
 
 
 @pytest.mark.parametrize(

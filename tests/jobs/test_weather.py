@@ -1,6 +1,5 @@
 """Reports of weather are read for the areas somebody needs, and nobody else."""
 
-import copy
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -49,7 +48,7 @@ class Agency:
 
     def says(self, office: str, *, forecast: object = FORECAST, warning: object = WARNING) -> None:
         self.answers[f"/forecast/data/forecast/{office}.json"] = forecast
-        self.answers[f"/warning/data/warning/{office}.json"] = warning
+        self.answers[f"/warning/data/r8/{office}.json"] = warning
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_an_office_that_says_something_odd_keeps_what_it_said(app: Flask, agency
     plans_in(app, "京都府", storm=True)
     plans_in(app, "東京都", cost=True)
     read(app)
-    newer = copy.deepcopy(WARNING) | {"reportDatetime": "2026-11-23T17:00:00+09:00"}
+    newer = [one | {"reportDatetime": "2026-11-23T17:00:00+09:00"} for one in WARNING]
     agency.says("260000", forecast=["odd"], warning=newer)
     del agency.answers["/forecast/data/forecast/130000.json"]
     told = {(one.office, one.kind): one for one in read(app)}
