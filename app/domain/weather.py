@@ -151,34 +151,34 @@ def read_warnings(told: object, now: datetime) -> Warnings:
     Raises:
         OddReport: It does not look as it should, or is too old to still be so.
     """
-    documents = _of(told, list)
-    if not documents or len(documents) > MOST_DOCUMENTS:
-        _odd("no documents" if not documents else "too much")
+    documents = sorted(_of(told, list), key=_told_at)
+    if not 0 < len(documents) <= MOST_DOCUMENTS:
+        _odd("too much or nothing")
     said: dict[tuple[str, str], set[str]] = {}
-    moments = []
-    for document in sorted(documents, key=_told_at):
-        moments.append(_told_at(document))
+    for document in documents:
         danger = _of(document.get("dataTypeCode"), str)
         items = _of(document.get("warning"), dict)
         for name in ("class10Items", "class20Items"):
-            for area in _some(items, name) if name in items else []:
+            for one in _some(items, name) if name in items else []:
+                area = _of(one, dict)
                 said[_code(area.get("areaCode")), danger] = _standing(area)
     if not said:
         _odd("no area")
     standing: dict[str, set[str]] = {}
     for (code, _danger), found in said.items():
         standing.setdefault(code, set()).update(found)
-    if moments[-1] < now - STORM_LASTS and any(standing.values()):
+    told_at = _told_at(documents[-1])
+    if told_at < now - STORM_LASTS and any(standing.values()):
         _odd("long ago")
-    return Warnings(moments[-1], {code: tuple(sorted(one)) for code, one in standing.items()})
+    return Warnings(told_at, {code: tuple(sorted(one)) for code, one in standing.items()})
 
 
 def _told_at(document: object) -> datetime:
     return _moment(_of(document, dict).get("reportDatetime"))
 
 
-def _standing(area: object) -> set[str]:
-    kinds = [_of(one, dict) for one in _of(_of(area, dict).get("kinds"), list)]
+def _standing(area: Mapping[str, Any]) -> set[str]:
+    kinds = [_of(one, dict) for one in _of(area.get("kinds"), list)]
     codes = {_of(one.get("code", ""), str) for one in kinds if one.get("status") != OVER}
     return codes & set(GRAVE)
 

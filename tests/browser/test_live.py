@@ -77,7 +77,7 @@ def test_a_live_page_that_was_signed_out_elsewhere_leads_to_sign_in_and_polls_no
     if other.locator("summary", has_text="メニュー").is_visible():
         other.locator("summary", has_text="メニュー").click()
     other.get_by_role("button", name="ログアウト").locator("visible=true").first.click()
-    # a page that is closed while it goes on to the next never closes
+    # a page that is closed while it goes on to the next may never be: that wait has no limit
     expect(other.get_by_role("button", name="ログイン", exact=True)).to_be_visible()
     other.close()
     expect(page.get_by_role("button", name="ログイン", exact=True)).to_be_visible(timeout=20_000)

@@ -34,13 +34,10 @@ def test_what_is_due_and_what_waits_is_counted_with_its_oldest(app: Flask) -> No
         mail.drop(claimed, "550")
         heartbeats.beat(POLLER, NOW - MINUTE)
         mail.server_is_away(NOW - 2 * MINUTE)
-        for months, ended in ((6, NOW), (0, None)):
-            first = date(2026, 6, 1) - timedelta(days=30 * months)
-            run = PointRun(
-                period_first=first, period_last=first, opened_at=NOW - (months + 1) * MINUTE
-            )
-            run.finished_at = ended
-            db.session.add(run)
+        winter = {"period_first": date(2025, 12, 1), "period_last": date(2026, 5, 31)}
+        summer = {"period_first": date(2026, 6, 1), "period_last": date(2026, 11, 30)}
+        db.session.add(PointRun(**winter, opened_at=NOW - 7 * MINUTE, finished_at=NOW))
+        db.session.add(PointRun(**summer, opened_at=NOW - MINUTE))
     with app.app_context():
         assert backlog.look(NOW) == backlog.Backlog(
             polls_due=2,
