@@ -53,7 +53,10 @@ FORECAST: list[Any] = [
 
 
 def document(kind: str, at: str, class10: list[Any], class20: list[Any] | None = None) -> Any:
-    """Return what the agency says of one kind of danger: areas, and towns within them."""
+    """Return what the agency says of one kind of danger: areas, and towns within them.
+
+    VPWW55 is heavy rain, VPWW58 wind, VPWW61 what is an advisory at most.
+    """
     return {
         "controlDatetime": "2026-11-23T07:21:05+00:00",
         "reportDatetime": f"2026-11-23T{at}:00+09:00",
@@ -70,7 +73,7 @@ def document(kind: str, at: str, class10: list[Any], class20: list[Any] | None =
 NONE = {"status": "発表警報・注意報はなし"}
 WARNING: list[Any] = [
     document(
-        "VPWW56",
+        "VPWW58",
         "16:21",
         [("260010", [{"code": "05", "status": "発表"}]), ("260020", [NONE])],
     ),
@@ -78,11 +81,12 @@ WARNING: list[Any] = [
         "VPWW55",
         "15:02",
         [
-            ("260010", [{"code": "03", "status": "解除"}, {"code": "14", "status": "継続"}]),
+            ("260010", [{"code": "03", "status": "解除"}]),
             ("260020", [NONE]),
         ],
-        [("2610000", [{"code": "33", "status": "継続", "additions": ["土砂災害"]}])],
+        [("2610000", [{"code": "33", "status": "継続"}])],
     ),
+    document("VPWW61", "14:40", [("260010", [{"code": "14", "status": "継続"}])]),
 ]
 
 
@@ -112,7 +116,7 @@ def test_warnings_count_where_they_stand_and_are_grave() -> None:
 
 
 def test_a_later_document_of_a_danger_replaces_what_it_said_and_nothing_else() -> None:
-    later = document("VPWW56", "17:00", [("260010", [NONE])])
+    later = document("VPWW58", "17:00", [("260010", [NONE])])
     for told in ([*WARNING, later], [later, *WARNING]):
         read = weather.read_warnings(told, NOW)
         assert read.standing == {"260010": (), "260020": (), "2610000": ("33",)}
@@ -125,7 +129,7 @@ def test_a_service_that_stands_still_charges_nobodys_battery_for_months() -> Non
     months_on = NOW + timedelta(days=120)
     with pytest.raises(OddReport, match="long ago"):
         weather.read_warnings(WARNING, months_on)
-    calm = [document("VPWW56", "16:21", [("260010", [NONE])])]
+    calm = [document("VPWW58", "16:21", [("260010", [NONE])])]
     assert weather.read_warnings(calm, months_on).standing == {"260010": ()}
     # what the address of before 2026-05-28 still tells
     with pytest.raises(OddReport):
@@ -197,7 +201,7 @@ def test_odd_warnings_are_refused_whole(path: list[Any], value: object) -> None:
         weather.read_warnings(damaged(WARNING, path, value), NOW)
 
 
-@pytest.mark.parametrize("told", [[], [*WARNING] * 26, [document("VPWW56", "16:21", [])]])
+@pytest.mark.parametrize("told", [[], [*WARNING] * 17, [document("VPWW58", "16:21", [])]])
 def test_no_documents_no_areas_or_far_too_many_are_refused(told: Any) -> None:
     with pytest.raises(OddReport):
         weather.read_warnings(told, NOW)
