@@ -19,6 +19,8 @@ from .point_sums import DWH_PER_KWH, Sums
 
 # rows fetched at once
 AT_ONCE = 500
+# of a year
+MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +81,26 @@ def spared_by(months: Mapping[str, int], factors: Factors) -> Decimal | None:
 def spared_by_all(told: Summary, factors: Factors) -> Decimal | None:
     """Return the kilograms that all members of a half-year spared.
 
-    Where its factor changes, members are gone through, a few at a time.
+    One query where its factor changes within it, none where one holds.
     """
     held = factors.within(told.first, told.last)
     if len(held) == 1 and held[0].since <= told.first:
         return spared_kg(told.dwh, held[0])
-    total = Decimal(0)
-    for one in lines(told.first):
-        spared = spared_by(one.sums.months, factors)
-        if spared is None:
-            return None
-        total += spared
-    return total if held else None
+    return spared_by(_months(told), factors) if held else None
+
+
+def _months(told: Summary) -> dict[str, int]:
+    """Return what all members of a half-year self-consumed, by month, as it was counted last."""
+    first = told.first.year * MONTHS + told.first.month - 1
+    last = told.last.year * MONTHS + told.last.month - 1
+    months = [f"{n // MONTHS}-{n % MONTHS + 1:02}" for n in range(first, last + 1)]
+    booked = _booked(told.first)
+    sums = db.session.execute(
+        select(*(func.sum(PointTransaction.sums["months", month].as_integer()) for month in months))
+        .select_from(booked)
+        .join(PointTransaction, PointTransaction.id == booked.c.newest)
+    ).one()
+    return {month: int(dwh) for month, dwh in zip(months, sums, strict=True) if dwh is not None}
 
 
 def summary(first: date) -> Summary:

@@ -11,11 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain import ledger, point_credits, point_runs
+from app.domain import credit_reports, ledger, point_credits, point_runs
 from app.extensions import db
 from app.models import Account, AuditEntry, GiftOrder, PointTransaction
 from app.transaction import transaction
 from tests.blueprints.test_points import member
+from tests.counting import counted
 from tests.factories import InstallationFactory
 from tests.histories import write_history
 from tests.members import DECEMBER, JUNE, PROGRAMME, SUMMER, join
@@ -109,6 +110,7 @@ def test_the_report_sums_what_the_statements_say(app: Flask, operator: FlaskClie
     assert "排出係数が未確認です" in page
 
 
+@pytest.mark.both_databases
 def test_a_factor_that_changes_within_the_half_year_counts_from_its_month(
     app: Flask, operator: FlaskClient
 ) -> None:
@@ -125,8 +127,28 @@ def test_a_factor_that_changes_within_the_half_year_counts_from_its_month(
         spared = Decimal(row["self_consumed_kwh"]) * Decimal("0.1")
         assert abs(Decimal(row["reduction_kg_co2"]) - spared) < Decimal("0.001")
     page = operator.get(REPORT).text
+    assert f"{Decimal(total['reduction_kg_co2']) / 1000:,.3f} t-CO2" in page
     assert "0.1 kg-CO2/kWh" in page
     assert "0.2 kg-CO2/kWh" in page
+
+
+def test_what_a_half_year_spared_is_asked_at_once_however_many_members(
+    app: Flask, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors = app.extensions["emission"]
+    [first] = factors.factors
+    after = first.model_copy(update={"since": date(2026, 9, 1), "kg_per_kwh": Decimal("0.2")})
+    two = factors.model_copy(update={"factors": (first, after)})
+    with app.app_context(), counted(monkeypatch) as work:
+        told = credit_reports.summary(SUMMER.first)
+        spared = credit_reports.spared_by_all(told, two)
+        assert len(work.statements) == 3
+        by_member = [
+            credit_reports.spared_by(one.sums.months, two)
+            for one in credit_reports.lines(SUMMER.first)
+        ]
+    assert spared
+    assert spared == sum(kg for kg in by_member if kg is not None)
 
 
 def test_a_half_year_that_was_never_credited_has_no_report(operator: FlaskClient) -> None:
