@@ -93,7 +93,7 @@ def place(
         undoes_id=undoes_id,
     )
     if until is None:
-        setting_reserves.remember(installation, present, wanted)
+        setting_reserves.remember(installation, shown.values)
     _insert(order, installation, shown.values, wanted, reason=reason, until=until, now=now)
     _record(order, network_address, now)
     return order

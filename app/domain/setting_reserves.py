@@ -1,7 +1,7 @@
 """How much a home keeps for an outage in each operating mode: no device remembers it by mode.
 
-What stood, or was set to stay, in a mode is suggested when somebody chooses that mode again. It is
-written only as part of a change that was confirmed.
+What stood to stay in a mode is suggested when somebody chooses that mode again. It is written only
+as part of a change that somebody confirmed.
 """
 
 from collections.abc import Mapping
@@ -39,23 +39,15 @@ def remembered(installation: Installation) -> dict[str, int]:
     return dict(installation.reserves or {})
 
 
-def remember(
-    installation: Installation, present: Mapping[Key, Value], wanted: Mapping[Key, Value]
-) -> None:
-    """Take note of what a change that stays makes of it. Whoever calls holds the installation."""
-    if not wanted.keys() & {_MODE, _RESERVE}:
-        return
-    db.session.refresh(installation, ["reserves"])
-    kept = remembered(installation)
-    # what stands for a while only says nothing of the mode
+def remember(installation: Installation, stands: Mapping[Key, Value]) -> None:
+    """Take note of what the device stands at, before and after a change that stays.
+
+    What stands for a while only says nothing of the mode. Whoever calls holds the installation, or
+    its order on the way.
+    """
     back = setting_history.ways_back(installation, [_MODE, _RESERVE])
-    stands: dict[Any, Any] = {**present, **back}
-    _keep(kept, stands)
-    _keep(kept, {**stands, **wanted})
-    installation.reserves = kept
-
-
-def _keep(kept: dict[str, int], stands: Mapping[Any, Any]) -> None:
-    mode, reserve = stands.get(_MODE), stands.get(_RESERVE)
+    lasting: dict[Any, Any] = {**stands, **back}
+    mode, reserve = lasting.get(_MODE), lasting.get(_RESERVE)
     if isinstance(mode, str) and isinstance(reserve, int):
-        kept[mode] = reserve
+        db.session.refresh(installation, ["reserves"])
+        installation.reserves = {**remembered(installation), mode: reserve}

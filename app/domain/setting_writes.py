@@ -17,7 +17,7 @@ from ..extensions import db
 from ..models import SettingChange, SettingOrder
 from ..profiles.settings import Key, Value
 from ..profiles.settings import Settings as Told
-from . import audit, setting_mails, setting_rights
+from . import audit, setting_history, setting_mails, setting_reserves, setting_rights
 from . import settings as settings_rules
 from .writes import count_changed
 
@@ -287,6 +287,9 @@ def _end(
         )
         change.settled_at = now
     db.session.flush()
+    if state in setting_history.DONE and order.by != "automatism" and order.until is None:
+        stands = settings_rules.show(order.gateway_id).values
+        setting_reserves.remember(order.installation, stands)
     audit.record(
         "setting.settled",
         actor_id=None,

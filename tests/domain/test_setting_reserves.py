@@ -49,6 +49,24 @@ def test_what_is_for_a_while_says_nothing_of_a_mode(home: Home) -> None:
     assert setting_reserves.remembered(installation()) == {"green": 20, "economic": 20}
 
 
+def test_what_a_device_did_not_take_is_not_remembered(home: Home) -> None:
+    home.place({"mode": "safe", "reserve_pct": 80})
+    home.write(ignores=("reserve_pct",))
+    assert setting_reserves.remembered(installation()) == {"green": 20, "safe": 20}
+    home.place({"mode": "economic", "reserve_pct": 60})
+    home.write(ignores=("mode", "reserve_pct"))
+    assert setting_reserves.remembered(installation()) == {"green": 20, "safe": 20}
+
+
+def test_what_was_overtaken_before_it_was_written_is_not_remembered(home: Home) -> None:
+    home.place({"reserve_pct": 90})
+    home.place({"reserve_pct": 40})
+    home.write()
+    home.place({"mode": "safe"})
+    home.write()
+    assert setting_reserves.remembered(installation()) == {"green": 40, "safe": 40}
+
+
 def test_a_reserve_that_the_device_offers_no_longer_is_not_suggested(home: Home) -> None:
     installation().reserves = {"safe": 85}
     db.session.commit()
