@@ -7,12 +7,11 @@ its maker allows one client at a time (`seat_of`, `domain/seats.py`).
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from .. import profiles
-from ..profiles.base import BadAnswer, Layout, LayoutChanged, Profile, Refused
+from ..profiles.base import BadAnswer, Layout, Profile, Refused
 from ..profiles.settings import CannotSet, Key, Settable, Settings, Value
 from .lines import Line
 from .modbus import NO_TRUST, Outcome, Target, carry_out, line_to, outcome_of
@@ -49,10 +48,13 @@ async def read_settings(
 ) -> SettingsResult:
     """Read what a gateway offers and what it stands at, over a connection of its own.
 
+    Before, the device is walked over, whatever layout is known: it must be one of the profile, and
+    tell the serial number that is known, if it tells one.
     Connecting takes at most `timeout_s`, and so does each answer; all of them five times that.
 
     Raises:
         CannotSet: its profile can set nothing.
+        OtherDevice: it tells another serial number.
     """
     return await _attend(target, None, timeout_s, now, trust)
 
@@ -68,10 +70,9 @@ async def write_settings(
 ) -> SettingsResult:
     """Write settings, then read over the same connection what stands there: the caller compares.
 
-    Before, the device is walked over, whatever layout is known: it must be one of the profile, and
-    tell the serial number that is known, if it tells one.
+    The device is recognised before, and time is limited, as in `read_settings`.
     `hold_s` is how long what the device keeps only for a while shall stand. A device that refuses
-    midway is read back all the same. Time is limited as in `read_settings`.
+    midway is read back all the same.
 
     Raises:
         CannotSet: the device, or its profile, offers no such setting or value. Nothing was written.
@@ -111,7 +112,7 @@ async def _attend(
         async with asyncio.timeout(_TIMEOUTS * timeout_s):
             await line.introduce()
             try:
-                await visit.begin(target.layout)
+                await visit.begin()
             except (Refused, BadAnswer) as error:
                 if not line.wrote:
                     raise
@@ -136,23 +137,16 @@ class _Visit:
         self.line, self.profile, self.settable, self.wish = line, profile, settable, wish
         self.serial = serial
         self.layout: Layout | None = None
-        self.settings: Settings | None = None
 
-    async def begin(self, kept: object) -> None:
-        """Read by the layout that was kept, if it still fits; else look who is there, then do."""
-        # An address may be another device's by now: that would be read in vain, but not be written
-        # to in vain. So nothing is written before the device was recognised.
-        if kept is not None and self.wish is None:
-            with suppress(LayoutChanged):
-                self.layout = Layout.from_json(kept)
-                await self.read()
-                return
+    async def begin(self) -> None:
+        """Look who is there, then write what is wanted."""
+        # An address may be another device's by now: its settings must be neither shown nor changed.
         found = await carry_out(self.line, self.profile.discover())
+        told = found.identity.serial[:_SERIAL]
+        if self.serial and told and told != self.serial:
+            raise OtherDevice(f"it tells the serial number {told}, not {self.serial}")
         self.layout = found.layout
         if self.wish is not None:
-            told = found.identity.serial[:_SERIAL]
-            if self.serial and told and told != self.serial:
-                raise OtherDevice(f"it tells the serial number {told}, not {self.serial}")
             walk = self.settable.write_settings(
                 self.layout, self.wish.values, hold_s=self.wish.hold_s
             )
@@ -160,6 +154,6 @@ class _Visit:
 
     async def read(self) -> Settings | None:
         """Return what stands there now."""
-        if self.settings is None and self.layout is not None:
-            self.settings = await carry_out(self.line, self.settable.read_settings(self.layout))
-        return self.settings
+        if self.layout is None:
+            return None
+        return await carry_out(self.line, self.settable.read_settings(self.layout))

@@ -240,20 +240,6 @@ def test_a_layout_that_fits_no_more_is_found_out_anew(layout: object) -> None:
     assert result.settings.values["reserve_pct"] == 40
 
 
-def test_what_is_read_by_a_layout_that_is_known_needs_no_walk() -> None:
-    device = Device({2901: 300}, silent)
-
-    async def main() -> SettingsResult:
-        async with listening(device) as endpoint:
-            layout = {"profile": "victron-gx", "shape": ""}
-            target = Target(1, endpoint, "victron-gx", layout)
-            return await read_settings(target, timeout_s=1, now=lambda: NOW)
-
-    result = uvloop.run(main())
-    assert result.settings
-    assert result.settings.values == {"min_soc_pct": 30}
-
-
 @pytest.mark.parametrize("there", ["goodwe-et", "victron-gx", "7xx"])
 def test_another_makers_device_at_the_address_is_not_written_to(there: str) -> None:
     kept = {"profile": "huawei-sun2000", "shape": "battery"}

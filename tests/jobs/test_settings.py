@@ -149,6 +149,10 @@ def test_nothing_is_written_to_another_home_at_the_address(
             db.session.execute(update(Gateway).where(Gateway.id == id_).values(layout=None))
         poll_shard([id_])
         before = stood()
+        # neither are the neighbour's settings shown
+        read_at = rules.show(id_).read_at
+        shown = read(time)
+        assert (shown.outcome, shown.read_at) == ("other_device", read_at)
         asked = ask(made, {"reserve_pct": 77})
         job.work_due()
         state, changes = states(asked)
