@@ -59,11 +59,23 @@ def wanted(
         if "mode" not in offers or not offers["mode"].allows(mode):
             return None
         found["mode"] = mode
-    if told["window"]:
-        windows: list[Window] = [window_of(told, zone)]
-        if "charge_windows" in offers and offers["charge_windows"].allows(windows):
-            found["charge_windows"] = windows
+    times = offers.get("charge_windows")
+    if told["window"] and times is not None:
+        window = window_of(told, zone)
+        # many a device keeps times within a day only
+        fitting = next(filter(times.allows, ([window], within_days(window))), None)
+        if fitting is None:
+            return None
+        found["charge_windows"] = fitting
     return found
+
+
+def can_be_set(plan: Plan, installation: Installation, zone: str) -> bool:
+    """Tell whether a plan can become settings, as far as is known of what the device offers."""
+    if not settings_rules.can_be_set(installation) or plan.handed == Placed.NOT_OFFERED:
+        return False
+    shown = settings_rules.show(installation.gateway_id)
+    return shown.read_at is None or wanted(plan.content, shown.offers, zone) is not None
 
 
 def nearest(offer: Offer | None, pct: int) -> int | None:
@@ -90,6 +102,14 @@ def window_of(told: Mapping[str, Any], zone: str) -> Window:
         "end": end or DAY_MIN,
         "days": EVERY_DAY,
     }
+
+
+def within_days(window: Window) -> list[Window]:
+    """Return a time of each day without one that crosses midnight."""
+    start, end, days = window["start"], window["end"], window["days"]
+    if start < end:
+        return [window]
+    return [{"start": 0, "end": end, "days": days}, {"start": start, "end": DAY_MIN, "days": days}]
 
 
 def reason(told: Mapping[str, Any]) -> str:

@@ -13,10 +13,11 @@ from sqlalchemy import select
 
 from app import clock
 from app.blueprints.plans import words
-from app.domain import weather
+from app.domain import settings, weather
 from app.extensions import db
 from app.jobs import planning
-from app.models import AuditEntry, DealerLook, Installation, Latest, Plan, PlanChoice
+from app.models import AuditEntry, DealerLook, Gateway, Installation, Latest, Plan, PlanChoice
+from app.profiles.settings import Number, Offer, Settings
 from app.transaction import transaction
 from tests.counting import counted
 from tests.domain.test_weather import FORECAST, WARNING
@@ -129,6 +130,31 @@ def test_what_is_chosen_is_kept_planned_and_told(app: Flask, taro: FlaskClient) 
     with app.app_context():
         entry = db.session.scalars(select(AuditEntry).filter_by(action="plans.chosen")).one()
         assert entry.detail == {"storm": False, "night": True, "cost": False}
+
+
+@pytest.mark.parametrize("offers", [(Number("reserve_pct", 0, 100),), None], ids=["read", "none"])
+def test_a_device_that_cannot_be_set_so_is_told_before_the_evening(
+    app: Flask, taro: FlaskClient, offers: tuple[Offer, ...] | None
+) -> None:
+    taro.post(CHOICES, data=CHOSEN)
+    plan_now(app)
+    sentence = "この機器では、この計画のとおりに設定できません"
+    assert sentence not in text(taro.get(PAGE).text)
+    with app.app_context(), transaction():
+        gateway = db.session.scalars(select(Gateway).filter_by(public_id=ID)).one()
+        gateway_id = gateway.id
+        if offers:
+            settings.keep(gateway_id, Settings(offers, {"reserve_pct": 30}), NOW)
+        else:
+            gateway.profile = "solax-j1"
+    said = text(taro.get(PAGE).text)
+    assert sentence in said
+    assert "反映します" not in said
+    if offers:
+        able = (*offers, Number("grid_charge_pct", 0, 100))
+        with app.app_context(), transaction():
+            settings.keep(gateway_id, Settings(able, {"reserve_pct": 30}), NOW)
+        assert sentence not in text(taro.get(PAGE).text)
 
 
 def test_switched_off_the_plan_is_gone_from_the_page(app: Flask, taro: FlaskClient) -> None:

@@ -159,6 +159,26 @@ def test_a_device_that_cannot_do_as_planned_is_not_asked_for_half_of_it() -> Non
     without = {**OFFER, "mode": Choice("mode", ("green",))}
     assert plan_orders.wanted(sells, without, "Asia/Tokyo") is None
     assert plan_orders.wanted(TOLD, {"mode": OFFER["mode"]}, "Asia/Tokyo") is None
-    # its own times of day stand where ours do not fit them
+    # it would charge at its own times of day, or never
     hours = {**OFFER, "charge_windows": Windows("charge_windows", most=1, step_min=120)}
-    assert plan_orders.wanted(TOLD, hours, "Asia/Tokyo") == {"grid_charge_pct": 40}
+    assert plan_orders.wanted(TOLD, hours, "Asia/Tokyo") is None
+
+
+def test_a_night_is_two_windows_where_a_device_keeps_times_within_a_day_only() -> None:
+    night = {**TOLD, "window": [10, 26]}  # 23:00 to 7:00
+    whole = plan_orders.wanted(night, OFFER, "Asia/Tokyo")
+    assert whole
+    assert whole["charge_windows"] == [{"start": 1380, "end": 420, "days": 127}]
+    within = {**OFFER, "charge_windows": Windows("charge_windows", most=2)}
+    parts = plan_orders.wanted(night, within, "Asia/Tokyo")
+    assert parts
+    assert parts["charge_windows"] == [
+        {"start": 0, "end": 420, "days": 127},
+        {"start": 1380, "end": 1440, "days": 127},
+    ]
+    one = {**OFFER, "charge_windows": Windows("charge_windows", most=1)}
+    assert plan_orders.wanted(night, one, "Asia/Tokyo") is None
+    # what ends at midnight crosses none
+    evening = plan_orders.wanted({**TOLD, "window": [8, 12]}, one, "Asia/Tokyo")
+    assert evening
+    assert evening["charge_windows"] == [{"start": 1320, "end": 1440, "days": 127}]

@@ -7,7 +7,7 @@ from flask import render_template
 from flask_login import current_user, login_required
 
 from ... import clock
-from ...domain import gateways, plan_choices, plans, tariffs, weather
+from ...domain import gateways, plan_choices, plan_orders, plans, tariffs, weather
 from ...domain.half_hours import LENGTH_S
 from ...extensions import gettext as _
 from ..context import settings
@@ -41,6 +41,7 @@ def show(gateway_id: str) -> str:
         choice=choice,
         plan=plan,
         told=told,
+        can_be_set=made is None or plan_orders.can_be_set(made, installation, zone),
         sentences=words.sentences(told, zone) if told else [],
         rests_on=words.rests_on(told) if told else "",
         missing=words.missing(plan) if plan is not None and told is None else None,
