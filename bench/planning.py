@@ -89,7 +89,7 @@ def settle(now: object) -> list[int]:
             .where(Installation.id % len(PREFECTURES) == number)
             .values(prefecture=prefecture)
         )
-    past.write({"id": "BENCH0000001", **KINDS[2]}, 1, 1, since, clock.now())
+    past.write({"id": "BENCH0000001", **KINDS[0]}, 1, 1, since, clock.now())
     columns = EnergyTotal.__table__.columns
     rows = db.session.execute(select(*columns).where(EnergyTotal.installation_id == 1)).all()
     ids = list(db.session.scalars(select(Installation.id).order_by(Installation.id)))

@@ -58,7 +58,7 @@ def measure() -> dict[str, float]:
 
 def live_a_day(starts: list[float]) -> tuple[list[dict[str, Any]], list[HalfHour]]:
     """Return a household's samples, one a minute, and its half hours."""
-    home = Household.begin(Config(id="BENCH", **KINDS[2]), starts[0])
+    home = Household.begin(Config(id="BENCH", **KINDS[0]), starts[0])
     samples, lived = [], []
     for start in starts:
         before, soc_pct = dict(home.energy), round(home.stored * 100)

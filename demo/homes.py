@@ -14,22 +14,22 @@ Home = dict[str, Any]
 # one Modbus server holds at most 247 unit ids; each home costs some 10 ms at the start
 HOMES = 60
 KINDS: tuple[Home, ...] = (
-    # of a maker whose devices keep windows of charging and discharging: a plan becomes settings
-    {
-        "model": "HDM-60",
-        "dialect": "huawei-sun2000",
-        "inverter_w": 6000,
-        "panels_w": 6600,
-        "battery_wh": 9800,
-    },
-    {"model": "HDM-40", "dialect": "10x", "inverter_w": 4000, "panels_w": 4400, "battery_wh": 6500},
     {"model": "HDM-55", "dialect": "7xx", "inverter_w": 5500, "panels_w": 6000, "battery_wh": 9800},
+    {"model": "HDM-40", "dialect": "10x", "inverter_w": 4000, "panels_w": 4400, "battery_wh": 6500},
     {
         "model": "HDM-80",
         "dialect": "7xx",
         "inverter_w": 8000,
         "panels_w": 8800,
         "battery_wh": 16400,
+    },
+    # of a maker whose devices keep windows of charging and discharging
+    {
+        "model": "HDM-60",
+        "dialect": "huawei-sun2000",
+        "inverter_w": 6000,
+        "panels_w": 6600,
+        "battery_wh": 9800,
     },
 )
 
