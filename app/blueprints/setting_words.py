@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..domain import plan_orders, setting_lapses, storms
 from ..domain.setting_offers import EVERY_DAY, Mode
 from ..extensions import lazy_gettext as _
 
@@ -100,10 +101,9 @@ WHY: Mapping[str, Any] = {
 
 # who it was, where it was nobody
 AUTOMATISMS: Mapping[str, Any] = {
-    "until": _("自動（期限）"),
-    "warning": _("自動（気象警報）"),
-    "forecast": _("自動（翌日の予測）"),
-    "plan": _("自動（料金プラン）"),
+    setting_lapses.SOURCE: _("自動（期限）"),
+    storms.SOURCE: _("自動（気象警報）"),
+    plan_orders.SOURCE: _("自動（明日の計画）"),
 }
 
 

@@ -67,7 +67,10 @@ def listed(now: datetime) -> list[tuple[int, str]]:
 
 
 def wanted(offers: Mapping[Key, Offer]) -> dict[Key, Value] | None:
-    """Return what keeps a device's battery full; None where it offers no such thing."""
+    """Return what keeps a device's battery full; None where it offers no such thing.
+
+    Without a mode or times for it, it is charged now, and what is in it is kept for an outage.
+    """
     mode = offers.get("mode")
     if mode is not None and mode.allows(Mode.SAFE.value):
         return {"mode": Mode.SAFE.value}
@@ -75,7 +78,13 @@ def wanted(offers: Mapping[Key, Offer]) -> dict[Key, Value] | None:
     all_day: list[Window] = [{"start": 0, "end": DAY_MIN, "days": EVERY_DAY}]
     if isinstance(level, Number) and level.high > 0 and windows and windows.allows(all_day):
         return {"grid_charge_pct": level.high, "charge_windows": all_day}
-    return None
+    reserve = offers.get("reserve_pct")
+    if not isinstance(reserve, Number) or not reserve.allows(reserve.high):
+        return None
+    kept: dict[Key, Value] = {"reserve_pct": reserve.high}
+    if mode is not None and mode.allows(Mode.CHARGE.value):
+        kept["mode"] = Mode.CHARGE.value
+    return kept
 
 
 def reason(codes: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, select, update
 
 from app import clock
-from app.domain import setting_orders, setting_writes
+from app.blueprints import setting_words
+from app.domain import plan_orders, setting_lapses, setting_orders, setting_writes, storms
 from app.domain import settings as rules
 from app.domain.setting_writes import Ended
 from app.extensions import db
@@ -510,6 +511,13 @@ def test_undoing_long_after_begins_with_reading(
 # ---- the record -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("source", [plan_orders.SOURCE, setting_lapses.SOURCE, storms.SOURCE])
+def test_every_automatism_has_a_name(app: Flask, source: str) -> None:
+    with app.test_request_context():
+        placed = SettingOrder(by="automatism", source=source)
+        assert setting_words.setting_who(placed, reader_id=None) != "自動"
+
+
 def test_the_record_says_who_what_why_and_offers_to_undo(
     app: Flask, home: Home, taro: FlaskClient
 ) -> None:
@@ -518,14 +526,14 @@ def test_the_record_says_who_what_why_and_offers_to_undo(
         home.write()
         with transaction():
             setting_orders.place_automatic(
-                installation().id, {"grid_charge_pct": 80}, source="forecast",
+                installation().id, {"grid_charge_pct": 80}, source="plan",
                 reason="明日は雨の予報です", now=NOW,
             )  # fmt: skip
     page = taro.get(f"{PAGE}/changes").text
     assert "2 件" in page
     assert "運営者" in page
     assert "&lt;b&gt;お電話で&lt;/b&gt;" in page
-    assert "自動（翌日の予測）" in page
+    assert "自動（明日の計画）" in page
     assert "明日は雨の予報です" in page
     assert page.count("元に戻す") == 1
 

@@ -7,11 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain import setting_lapses, storms, weather
+from app.domain import setting_lapses, setting_writes, storms, weather
+from app.domain import settings as rules
 from app.domain.weather import Warnings
 from app.extensions import db
 from app.models import PlanChoice, SettingOrder
-from app.profiles.settings import Choice, Number, Windows
+from app.profiles.settings import Choice, Number, Settings, Windows
 from app.transaction import transaction
 from tests.setting import HOUR, MINUTE, NOW, Home, add_home, installation
 
@@ -112,6 +113,50 @@ def test_a_device_without_a_safe_mode_is_charged_by_the_grid_all_day() -> None:
     }
     assert storms.wanted({"grid_charge_pct": level}) is None
     assert storms.wanted({"mode": Choice("mode", ("green",))}) is None
+
+
+def test_a_device_without_times_either_is_charged_now_and_keeps_what_is_in_it() -> None:
+    reserve = Number("reserve_pct", 0, 100)
+    timed = Choice("mode", ("green", "charge"), timed=("charge",), longest_s=65534)
+    assert storms.wanted({"reserve_pct": reserve, "mode": timed}) == {
+        "reserve_pct": 100,
+        "mode": "charge",
+    }
+    assert storms.wanted({"reserve_pct": reserve}) == {"reserve_pct": 100}
+    # a limit that its own steps do not meet
+    assert storms.wanted({"reserve_pct": Number("reserve_pct", 5, 100, 10)}) is None
+
+
+def test_a_charge_that_the_device_ends_by_itself_goes_back_with_the_reserve(home: Home) -> None:
+    timed = Choice("mode", ("green", "charge"), timed=("charge",), longest_s=65534)
+    offers = (timed, Number("reserve_pct", 0, 100))
+    home.values = {"mode": "green", "reserve_pct": 20}
+    told = Settings(offers, dict(home.values))
+    with transaction():
+        rules.keep(installation().gateway_id, told, NOW)
+    warn("05")
+    [order] = follow(home, NOW + MINUTE)
+    assert {change.key: change.after for change in order.changes} == {
+        "mode": "charge",
+        "reserve_pct": 100,
+    }
+    home.write(NOW + MINUTE)
+    # three hours later its own timer has ended; the warning stands no more
+    home.values["mode"] = "green"
+    warn()
+    [*_, ended] = follow(home, NOW + 2 * MINUTE)
+    assert ended.lapses_at == NOW + 2 * MINUTE
+    with transaction():
+        setting_lapses.lapse(ended.id, NOW + 3 * MINUTE)
+    back = home.claim(NOW + 3 * MINUTE)
+    assert back.wanted == {"mode": "green", "reserve_pct": 20}
+    with transaction():
+        told = Settings(offers, dict(home.values))
+        left = setting_writes.drop_changed(back, told, NOW + 3 * MINUTE)
+    assert left
+    home.values |= left.wanted
+    home.settle(left, now=NOW + 3 * MINUTE)
+    assert home.values == {"mode": "green", "reserve_pct": 20}
 
 
 def test_warnings_are_forgotten_after_two_hours(home: Home) -> None:
