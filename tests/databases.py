@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 from flask_migrate import upgrade
-from sqlalchemy import Engine, TextClause, create_engine, text
+from sqlalchemy import Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import make_url
 
 from app import create_app
@@ -23,6 +24,17 @@ from tests.sharing import locked, shared_folder
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # what the test processes' PostgreSQL databases are copies of
 TEMPLATE = "hidamari_template"
+
+
+@event.listens_for(Engine, "connect")
+def _leave_no_order_to_chance(connection: object, _: object) -> None:
+    """Make SQLite give the last rows first wherever no order is asked for.
+
+    PostgreSQL may give them in any order, and mostly gives them in the usual one: code or a test
+    that counts on it would fail once in many runs. Here it fails in every run.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA reverse_unordered_selects=ON")
 
 
 @dataclass

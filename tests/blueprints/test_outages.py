@@ -329,7 +329,10 @@ def test_the_owner_stops_the_mails_and_wants_them_again(app: Flask, taro: FlaskC
     with app.app_context():
         assert db.session.scalars(select(Installation)).one().mails_of_outages
         said = select(AuditEntry.action).where(AuditEntry.action.startswith("outage."))
-        assert db.session.scalars(said).all() == ["outage.mails_off", "outage.mails_on"]
+        assert db.session.scalars(said.order_by(AuditEntry.id)).all() == [
+            "outage.mails_off",
+            "outage.mails_on",
+        ]
 
 
 @pytest.mark.parametrize("path", ["rehearsal", "history/day"])

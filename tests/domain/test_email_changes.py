@@ -60,7 +60,9 @@ def test_the_address_changes_by_the_url_alone_and_the_old_one_is_told(app: Flask
     confirm(app, here, signed)
     assert addresses(app) == [NEW]
     with app.app_context():
-        mails = db.session.execute(select(OutboxMail.template, OutboxMail.to)).all()
+        mails = db.session.execute(
+            select(OutboxMail.template, OutboxMail.to).order_by(OutboxMail.id)
+        ).all()
         assert [tuple(mail) for mail in mails] == [
             ("email_change", NEW),
             ("email_changed", "taro@example.org"),

@@ -637,7 +637,9 @@ def test_only_owners_decide_about_their_mails(home: Home) -> None:
 def test_the_audit_log_knows_who_asked_and_how_it_ended(home: Home) -> None:
     made = home.place({"reserve_pct": 30}, by=DEALER)
     home.write()
-    rows = db.session.scalars(select(AuditEntry).filter_by(subject="setting_order"))
+    rows = db.session.scalars(
+        select(AuditEntry).filter_by(subject="setting_order").order_by(AuditEntry.id)
+    )
     found = [(row.action, row.actor_id, row.subject_id) for row in rows]
     assert found == [
         ("setting.asked", account(DEALER).id, made),

@@ -278,7 +278,7 @@ def test_one_button_stops_it_and_takes_back_what_it_changed(fleet: Fleet) -> Non
     assert [fleet.reserve(number) for number in range(5)] == [before] * 4 + [55]
     with fleet.app.app_context():
         actions = db.session.scalars(
-            select(AuditEntry.action).where(AuditEntry.subject == "rollout")
+            select(AuditEntry.action).where(AuditEntry.subject == "rollout").order_by(AuditEntry.id)
         )
         assert list(actions) == ["rollout.started", "rollout.rolled_back"]
 
