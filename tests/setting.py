@@ -65,6 +65,7 @@ class Home:
 
     app: Flask
     values: dict[Any, Any]
+    offers: tuple[Offer, ...] = OFFERS
 
     def place(
         self,
@@ -123,7 +124,7 @@ class Home:
 
     def told(self) -> Settings:
         """Return what the device tells."""
-        return Settings(OFFERS, dict(self.values))
+        return Settings(self.offers, dict(self.values))
 
     def read(self, now: datetime = NOW) -> None:
         """Keep what the device tells."""

@@ -1,7 +1,8 @@
 """What a plan asks of a device, in the words that all makers share, and handing it to the settings.
 
 A device is asked for what it offers only: how far the grid charges it, when, and what it is used
-for. What it does not offer is left as it is; where it cannot charge from the grid as planned,
+for. One that can only be told to charge now, for a while, is told so at night, just long enough.
+What a device does not offer is left as it is; where it cannot charge from the grid as planned,
 nothing is asked at all.
 """
 
@@ -15,9 +16,19 @@ from sqlalchemy import select, update
 
 from ..extensions import db
 from ..extensions import lazy_gettext as _
-from ..models import Account, Installation, Plan, PlanChoice
-from ..profiles.settings import DAY_MIN, EVERY_DAY, Key, Mode, Number, Offer, Value, Window
-from . import setting_orders, storms
+from ..models import Account, Installation, Latest, Plan, PlanChoice
+from ..profiles.settings import (
+    DAY_MIN,
+    EVERY_DAY,
+    Choice,
+    Key,
+    Mode,
+    Number,
+    Offer,
+    Value,
+    Window,
+)
+from . import plans, setting_orders, storms
 from . import settings as settings_rules
 from .errors import NotFound
 from .half_hours import LENGTH_S
@@ -28,8 +39,8 @@ from .writes import count_changed
 SOURCE = "plan"
 # a plan is carried out until the next one takes over, or until this long after it began
 LASTS = timedelta(days=1)
-# a device that is not reached for so long is left as it is for the night
-WAITS = timedelta(hours=6)
+# what cannot be done yet is tried again; others have their turn meanwhile
+AGAIN = timedelta(minutes=2)
 
 
 class Placed(StrEnum):
@@ -42,8 +53,11 @@ class Placed(StrEnum):
     HAND_WINS = "hand_wins"
     # it was switched off, or the home was left, since it was made
     NOT_WANTED = "not_wanted"
-    # not yet: it is tried again
+    # it could not be done before the time for it was over
+    MISSED = "missed"
+    # not yet: it is tried again, at once or when it is time to charge
     BUSY = "busy"
+    LATER = "later"
 
 
 def wanted(
@@ -75,7 +89,38 @@ def can_be_set(plan: Plan, installation: Installation, zone: str) -> bool:
     if not settings_rules.can_be_set(installation) or plan.handed == Placed.NOT_OFFERED:
         return False
     shown = settings_rules.show(installation.gateway_id)
-    return shown.read_at is None or wanted(plan.content, shown.offers, zone) is not None
+    told, offers = plan.content, shown.offers
+    return (
+        shown.read_at is None
+        or wanted(told, offers, zone) is not None
+        or can_charge_now(told, offers)
+    )
+
+
+def can_charge_now(told: Mapping[str, Any], offers: Mapping[Key, Offer]) -> bool:
+    """Tell whether a plan can be carried out by telling the device to charge, for a while.
+
+    It must go back by itself: with the link lost, nobody else would end it.
+    """
+    mode = offers.get("mode")
+    timed = isinstance(mode, Choice) and Mode.CHARGE.value in mode.timed
+    return timed and not told["sells"] and (not told["window"] or bool(told.get("pct_h")))
+
+
+def charging(told: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """Return from when a device is to charge so that it is as full as planned, and until when.
+
+    As late as that can be, as what is charged early would be used before the price rises.
+    """
+    first, last = told["window"]
+    before = [told["baseline_pct"][0], *told["baseline_pct"]]
+    reached = (
+        place
+        for place in range(last - 1, first, -1)
+        if before[place] + (last - place) * LENGTH_S / 3600 * told["pct_h"] >= told["level_pct"]
+    )
+    begins, ends = (told["begins"] + place * LENGTH_S for place in (next(reached, first), last))
+    return starts_at(begins), starts_at(ends)
 
 
 def nearest(offer: Offer | None, pct: int) -> int | None:
@@ -129,26 +174,26 @@ def reason(told: Mapping[str, Any]) -> str:
 
 
 def list_waiting(now: datetime, *, limit: int) -> list[tuple[int, str]]:
-    """Return the plans that wait to be handed over, the oldest first, each with a language."""
+    """Return the plans that are to be handed over, the longest due first, each with a language."""
     rows = db.session.execute(
         select(Plan.id, Account.language)
         .join(Installation, Installation.id == Plan.installation_id)
         .join(Account, Account.id == Installation.account_id)
-        .where(Plan.handed == "waiting", Plan.made_at > now - WAITS)
-        .order_by(Plan.made_at)
+        .where(Plan.place_at <= now)
+        .order_by(Plan.place_at)
         .limit(limit)
     )
     return [(row.id, row.language) for row in rows]
 
 
 def place(plan_id: int, now: datetime) -> Placed | None:
-    """Hand a plan to the settings; None for one that is gone or was handed over.
+    """Hand a plan to the settings; None for one that is gone, was handed over, or is not due.
 
-    While the device was not read lately, or somebody's change is being written, it waits. A
-    person's own change of today wins: then nothing is asked.
+    While the device was not read lately, or somebody's change is being written, it waits; so it
+    does until it is time to charge. A person's own change wins: then nothing is asked.
     """
     plan = db.session.get(Plan, plan_id)
-    if plan is None or plan.handed != "waiting":
+    if plan is None or plan.place_at is None or plan.place_at > now:
         return None
     try:
         placed = _ask(plan, now)
@@ -158,8 +203,14 @@ def place(plan_id: int, now: datetime) -> Placed | None:
         placed = Placed.BUSY
     except (NotOffered, NotFound):
         placed = Placed.NOT_OFFERED
-    if placed is not Placed.BUSY:
-        _settle(plan, placed, now)
+    if placed is Placed.LATER:
+        begins, ends = charging(plan.content)
+        _settle(plan, handed=placed.value, place_at=begins, place_by=ends)
+    elif placed is Placed.BUSY:
+        _settle(plan, place_at=now + AGAIN)
+    else:
+        is_set = placed in (Placed.ASKED, Placed.STANDS)
+        _settle(plan, handed=placed.value, place_at=None, placed_at=now if is_set else None)
     return placed
 
 
@@ -168,6 +219,8 @@ def _ask(plan: Plan, now: datetime) -> Placed:
     choice = db.session.get(PlanChoice, home.id)
     if home.closed_at is not None or choice is None or choice.due_at is None:
         return Placed.NOT_WANTED
+    if plan.place_by is None or now >= plan.place_by:
+        return Placed.MISSED
     if storms.is_charged(home.id, now):
         # nothing takes the battery from whom a storm may leave without power
         return Placed.BUSY
@@ -178,23 +231,46 @@ def _ask(plan: Plan, now: datetime) -> Placed:
         settings_rules.ask_reading(home, now)
         return Placed.BUSY
     asked = wanted(plan.content, shown.offers, home.zone)
-    if asked is None:
+    if asked is not None:
+        return _order(plan, asked, starts_at(plan.content["begins"]) + LASTS, now)
+    if not can_charge_now(plan.content, shown.offers):
         raise NotOffered
+    return _charge_now(plan, home, now)
+
+
+def _charge_now(plan: Plan, home: Installation, now: datetime) -> Placed:
+    told = plan.content
+    if not told["window"]:
+        return Placed.STANDS
+    begins, ends = charging(told)
+    if now < begins:
+        return Placed.LATER
+    stored = plans.charge_of(db.session.get(Latest, home.gateway_id), home, now)
+    if stored is None:
+        return Placed.BUSY
+    if stored >= told["level_pct"]:
+        return Placed.STANDS
+    full = now + timedelta(hours=(told["level_pct"] - stored) / told["pct_h"])
+    return _order(plan, {"mode": Mode.CHARGE.value}, min(full, ends), now)
+
+
+def _order(plan: Plan, asked: Mapping[Key, Value], until: datetime, now: datetime) -> Placed:
     order = setting_orders.place_automatic(
-        home.id,
+        plan.installation_id,
         asked,
         source=SOURCE,
         reason=reason(plan.content),
-        until=starts_at(plan.content["begins"]) + LASTS,
+        until=until,
+        decided_at=plan.made_at,
         now=now,
     )
     return Placed.ASKED if order is not None else Placed.STANDS
 
 
-def _settle(plan: Plan, placed: Placed, now: datetime) -> None:
-    is_set = placed in (Placed.ASKED, Placed.STANDS)
+def _settle(plan: Plan, **values: object) -> None:
+    """Keep what came of it, unless somebody else did, or the plan was made anew meanwhile."""
     count_changed(
         update(Plan)
-        .where(Plan.id == plan.id, Plan.handed == "waiting")
-        .values(handed=placed.value, placed_at=now if is_set else None)
+        .where(Plan.id == plan.id, Plan.place_at == plan.place_at, Plan.made_at == plan.made_at)
+        .values(**values)
     )

@@ -12,6 +12,7 @@
 | `level_pct` | how full the grid makes the battery; 0: it does not charge it |
 | `window` | the first half hour in which it does, and the one after the last; None |
 | `sells` | whether the sun's surplus is sold instead of stored |
+| `pct_h` | how many % the grid charges in an hour; None: the home's contract does not bear it |
 | `baseline_yen`, `plan_yen` | what the day costs, on the mean |
 | `saving` | yen: the mean, and between what it lies in eight of ten courses |
 | `use_days`, `sun_days`, `sky` | what the forecast rests on |
@@ -64,6 +65,8 @@ KEEP_DAYS = 400
 
 # what is planned earlier in the day is made anew in the evening, and only looked at until then
 PLACED_BEFORE = timedelta(hours=1)
+# a device that is not reached for so long is left as it is for the night
+PLACED_WITHIN = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ def known(installation_id: int, now: datetime, *, templates: Any, zone: str) -> 
         latitude,
         longitude,
         _half_hours(home, today, RECENT_DAYS + (TESTED_DAYS if is_to_test else 0)),
-        _charge(row.Latest, home, now),
+        charge_of(row.Latest, home, now),
         battery_wh_of(gateway.ratings, choice),
         battery_w_of(gateway.ratings, choice),
         floor_pct_of(gateway.id),
@@ -171,7 +174,8 @@ def _half_hours(
     ]
 
 
-def _charge(latest: Latest | None, home: Installation, now: datetime) -> float | None:
+def charge_of(latest: Latest | None, home: Installation, now: datetime) -> float | None:
+    """Return a battery's charge in %; None where it was not read lately, or never for this home."""
     if latest is None or latest.taken_at is None or latest.taken_at < home.opened_at:
         return None
     return latest.soc_pct if now - latest.taken_at <= CHARGE_LASTS else None
@@ -227,6 +231,8 @@ def keep(
         "outcome": outcome,
         "content": dict(content),
         "handed": "waiting" if is_todays else "",
+        "place_at": now if is_todays else None,
+        "place_by": now + PLACED_WITHIN if is_todays else None,
         "placed_at": None,
     }
     new = insert(Plan).values(installation_id=installation_id, day=day, **values)

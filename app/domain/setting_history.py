@@ -51,6 +51,7 @@ _WHOLE = (
     selectinload(SettingOrder.changes),
     joinedload(SettingOrder.actor),
     joinedload(SettingOrder.dealer),
+    joinedload(SettingOrder.undoes),
 )
 
 

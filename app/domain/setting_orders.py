@@ -107,16 +107,18 @@ def place_automatic(
     reason: str,
     until: datetime | None = None,
     undoes_id: int | None = None,
+    decided_at: datetime | None = None,
     now: datetime,
 ) -> SettingOrder | None:
     """Ask for settings to be changed by an automatism; None if they stand so, or will.
 
-    What an automatism asked before and nobody wrote yet is superseded; persons are waited for.
+    What was decided earlier than now gives way to persons from that day on. What an automatism
+    asked before and nobody wrote yet is superseded; persons are waited for.
 
     Raises:
         NotFound: The installation is closed.
         NotOffered: The device does not offer this, or was never read.
-        HandWins: A person changed one of them since the site's midnight.
+        HandWins: A person changed one of them since the midnight before it was decided.
         StillWriting: A person's change waits, or something is being written.
     """
     installation = db.session.get(Installation, installation_id)
@@ -126,7 +128,7 @@ def place_automatic(
     shown = settings_rules.show(installation.gateway_id)
     if not all(key in shown.offers and shown.offers[key].allows(wanted[key]) for key in wanted):
         raise NotOffered
-    if source != "until" and _hand_was_there(installation, wanted, now):
+    if source != "until" and _hand_was_there(installation, wanted, decided_at or now, now):
         raise HandWins
     standing = _standing(installation.gateway_id)
     if standing is not None and not _gives_way(standing, wanted, source):
@@ -257,12 +259,14 @@ def count_since(installation: Installation, since: datetime) -> int:
     return db.session.scalar(counted) or 0
 
 
-def _hand_was_there(installation: Installation, wanted: Mapping[Key, Value], now: datetime) -> bool:
-    """Tell whether a person changed one of these since the site's midnight, or for longer.
+def _hand_was_there(
+    installation: Installation, wanted: Mapping[Key, Value], decided_at: datetime, now: datetime
+) -> bool:
+    """Tell whether a person changed one of these since the midnight before, or for longer.
 
     What is asked and not written yet counts, too.
     """
-    midnight = datetime.fromtimestamp(day_of(now, installation.zone)[1], UTC)
+    midnight = datetime.fromtimestamp(day_of(decided_at, installation.zone)[1], UTC)
     found = (
         select(SettingChange.id)
         .join(SettingChange.order)

@@ -17,7 +17,7 @@ from ..domain.plans import Known
 from ..domain.tariffs import Tariff
 from ..extensions import db
 from ..planning.backtest import Score, backtest, days_before
-from ..planning.battery import Battery, Floats
+from ..planning.battery import HOURS, Battery, Floats
 from ..planning.day import Plan, Saving, least_cost, night_charge
 from ..planning.forecasts import (
     DAY_SLOTS,
@@ -126,6 +126,7 @@ def content_of(known: Known, told: Forecast, chosen: Plan) -> dict[str, Any]:
         "level_pct": round(100 * chosen.level),
         "window": [int(window[0]), int(window[-1]) + 1] if len(window) else None,
         "sells": bool(sold.sum() * 2 > surplus[:DAY_SLOTS].sum()),
+        "pct_h": _pct_h(known, told, chosen),
         "baseline_yen": round(chosen.baseline_yen, 1),
         "plan_yen": round(chosen.plan_yen, 1),
         "saving": _yen(chosen.saving),
@@ -133,6 +134,18 @@ def content_of(known: Known, told: Forecast, chosen: Plan) -> dict[str, Any]:
         "sun_days": told.sun_days,
         "sky": told.sky.value if told.sky else None,
     }
+
+
+def _pct_h(known: Known, told: Forecast, chosen: Plan) -> float | None:
+    """Return how many % of the battery the grid charges in an hour at full power.
+
+    None where the home's contract does not bear that beside what the home may use meanwhile.
+    """
+    battery = battery_of(known)
+    used_w = float(told.load_wh[:, chosen.window].max(initial=0.0)) / HOURS
+    if battery.charge_w + used_w > battery.grid_w:
+        return None
+    return round(100 * battery.charge_w * battery.charge_efficiency / battery.capacity_wh, 2)
 
 
 def held_back(known: Known) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from ..extensions import Model
 from .installations import Installation
 
 _WAITS = text("due_at IS NOT NULL")
-_TO_PLACE = text("handed = 'waiting'")
+_TO_PLACE = text("place_at IS NOT NULL")
 
 
 class PlanChoice(Model):
@@ -63,7 +63,7 @@ class Plan(Model):
     __table_args__ = (
         # a job that runs twice writes the same plan
         Index("uq_plans_installation_day", "installation_id", "day", unique=True),
-        Index("ix_plans_waiting", "made_at", sqlite_where=_TO_PLACE, postgresql_where=_TO_PLACE),
+        Index("ix_plans_place_at", "place_at", sqlite_where=_TO_PLACE, postgresql_where=_TO_PLACE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -75,8 +75,12 @@ class Plan(Model):
     outcome: Mapped[str] = mapped_column(String(24))
     # courses, figures and orders, as domain/plans.py describes them
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
-    # how it stands with the settings: "waiting", or what came of it; "" for what is only looked at
+    # how it stands with the settings: "waiting", "later", or what came of it; "" for what is only
+    # looked at
     handed: Mapped[str] = mapped_column(String(16), default="")
+    # when it is handed over next, and until when that is tried; None: it is no more, or never
+    place_at: Mapped[datetime | None]
+    place_by: Mapped[datetime | None]
     # when a change was asked for; None: none was
     placed_at: Mapped[datetime | None]
 

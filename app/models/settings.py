@@ -114,6 +114,7 @@ class SettingOrder(Model):
     gateway: Mapped[Gateway] = relationship()
     actor: Mapped[Account | None] = relationship()
     dealer: Mapped[Dealer | None] = relationship()
+    undoes: Mapped["SettingOrder | None"] = relationship(remote_side=[id])
     changes: Mapped[list["SettingChange"]] = relationship(
         order_by="SettingChange.id", back_populates="order"
     )

@@ -157,6 +157,25 @@ def test_a_device_that_cannot_be_set_so_is_told_before_the_evening(
         assert sentence not in text(taro.get(PAGE).text)
 
 
+@pytest.mark.parametrize(
+    ("handed", "sentence"),
+    [
+        ("later", "3:30 に、機器の充電を始めます"),
+        ("missed", "機器に届かないまま時刻を過ぎたので"),
+        ("hand_wins", "お客様がご自分で設定を変えた日なので"),
+    ],
+)
+def test_how_a_plan_stands_with_the_device_is_told(
+    app: Flask, taro: FlaskClient, handed: str, sentence: str
+) -> None:
+    taro.post(CHOICES, data=CHOSEN)
+    plan_now(app)
+    with app.app_context(), transaction():
+        plan = db.session.scalars(select(Plan)).one()
+        plan.handed, plan.place_at = handed, NOW + timedelta(hours=10, minutes=25)
+    assert sentence in text(taro.get(PAGE).text)
+
+
 def test_switched_off_the_plan_is_gone_from_the_page(app: Flask, taro: FlaskClient) -> None:
     taro.post(CHOICES, data=CHOSEN)
     plan_now(app)

@@ -511,6 +511,25 @@ def test_undoing_long_after_begins_with_reading(
 # ---- the record -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [("storm", "警報への備えが終わったので"), ("plan", "決めた時刻が来たので")],
+)
+def test_what_went_back_says_why(
+    app: Flask, home: Home, taro: FlaskClient, source: str, sentence: str
+) -> None:
+    with app.app_context():
+        order_id = home.place({"reserve_pct": 30})
+        home.write()
+        back_id = home.place({"reserve_pct": 20}, undoes_id=order_id)
+        with transaction():
+            for made, by in ((order_id, source), (back_id, "until")):
+                one = db.session.get_one(SettingOrder, made)
+                one.by, one.source, one.actor_id = "automatism", by, None
+    said = taro.get(f"/monitor/{ID}/settings/changes").text
+    assert f"{sentence}、元に戻しました" in said
+
+
 @pytest.mark.parametrize("source", [plan_orders.SOURCE, setting_lapses.SOURCE, storms.SOURCE])
 def test_every_automatism_has_a_name(app: Flask, source: str) -> None:
     with app.test_request_context():

@@ -1,7 +1,7 @@
 """A plan becomes settings once, explained, for a day; a person's own hand wins."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +9,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain import plan_choices, plan_orders, plans, setting_lapses, storms, weather
+from app.domain.history import starts_at
 from app.domain.plan_orders import Placed
 from app.domain.weather import Warnings
 from app.extensions import db
-from app.models import Plan, PlanChoice, SettingChange, SettingOrder
+from app.models import Latest, Plan, PlanChoice, SettingChange, SettingOrder
 from app.profiles.settings import Choice, Number, Windows
 from app.transaction import transaction
 from tests.setting import NOW as READ_AT
@@ -20,6 +21,8 @@ from tests.setting import OFFERS, Home, add_home, installation
 
 NOW = READ_AT + timedelta(hours=3, minutes=1)  # 17:06 in Tokyo
 OFFER = {offer.key: offer for offer in OFFERS}
+# told to charge now, for a while: all that a SunSpec device knows of the grid
+TIMED = {key: OFFER[key] for key in ("mode", "reserve_pct")}
 # 18:00 in Tokyo
 BEGINS = (READ_AT.replace(minute=0) + timedelta(hours=4)).timestamp()
 TOLD: dict[str, Any] = {
@@ -108,7 +111,19 @@ def test_it_waits_until_the_device_was_read_lately(app: Flask) -> None:
     with transaction():
         assert plan_orders.place(plan_id, later) is Placed.BUSY
     assert plan().handed == "waiting"
+    # others have their turn meanwhile
+    assert plan_orders.list_waiting(later, limit=5) == []
+    assert plan_orders.list_waiting(later + plan_orders.AGAIN, limit=5) == [(plan_id, "ja")]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_device_that_is_not_reached_is_left_as_it_is_for_the_night() -> None:
+    plan_id = keep()
+    with transaction():
+        assert plan_orders.place(plan_id, NOW + timedelta(hours=6)) is Placed.MISSED
+    assert (plan().handed, plan().place_at, plan().placed_at) == ("missed", None, None)
     assert plan_orders.list_waiting(NOW + timedelta(hours=7), limit=5) == []
+    assert db.session.scalars(select(SettingOrder)).all() == []
 
 
 @pytest.mark.usefixtures("home")
@@ -182,3 +197,107 @@ def test_a_night_is_two_windows_where_a_device_keeps_times_within_a_day_only() -
     evening = plan_orders.wanted({**TOLD, "window": [8, 12]}, one, "Asia/Tokyo")
     assert evening
     assert evening["charge_windows"] == [{"start": 1320, "end": 1440, "days": 127}]
+
+
+# ---- a device that can only be told to charge now, for a while ---------------------------------
+
+# without a plan it is empty by 23:00, and is charged with 15 % in an hour: from 3:30 to 6:00
+TIMED_TOLD: dict[str, Any] = {
+    **TOLD,
+    "baseline_pct": [60, 50, 40, 30, 20, *[10] * 55],
+    "pct_h": 15.0,
+}
+CHARGES, CHEAP_UNTIL = (starts_at(BEGINS + place * 1800) for place in (20, 24))
+
+
+@pytest.fixture
+def timed(home: Home) -> Home:
+    home.offers = tuple(TIMED.values())
+    home.values = {"mode": "green", "reserve_pct": 20}
+    home.read(NOW - timedelta(minutes=1))
+    return home
+
+
+def at_night(timed: Home, soc_pct: float | None, now: datetime = CHARGES) -> Placed | None:
+    """Hand a plan over in the evening, and again as its hour comes."""
+    plan_id = keep(**TIMED_TOLD)
+    assert place(plan_id) is Placed.LATER
+    with transaction():
+        latest = db.session.get_one(Latest, installation().gateway_id)
+        latest.taken_at, latest.soc_pct = now, soc_pct
+    timed.read(now)
+    with transaction():
+        return plan_orders.place(plan_id, now)
+
+
+def test_it_is_told_so_at_night_for_as_long_as_its_charge_then_needs(timed: Home) -> None:
+    plan_id = keep(**TIMED_TOLD)
+    assert place(plan_id) is Placed.LATER
+    assert (plan().handed, plan().place_at, plan().place_by) == ("later", CHARGES, CHEAP_UNTIL)
+    early = CHARGES - timedelta(seconds=1)
+    assert plan_orders.list_waiting(early, limit=5) == []
+    assert plan_orders.place(plan_id, early) is None
+    assert plan_orders.list_waiting(CHARGES, limit=5) == [(plan_id, "ja")]
+    assert at_night(timed, 25.0) is Placed.ASKED
+    [order] = db.session.scalars(select(SettingOrder))
+    assert [(one.key, one.after) for one in order.changes] == [("mode", "charge")]
+    # 15 % at 15 % an hour
+    assert order.until == CHARGES + timedelta(hours=1)
+    assert (plan().handed, plan().placed_at) == ("asked", CHARGES)
+
+
+def test_it_charges_no_longer_than_power_is_cheap(timed: Home) -> None:
+    assert at_night(timed, 1.0) is Placed.ASKED
+    [order] = db.session.scalars(select(SettingOrder))
+    assert order.until == CHEAP_UNTIL
+
+
+def test_a_battery_that_is_full_enough_by_then_is_left_alone(timed: Home) -> None:
+    assert at_night(timed, 41.0) is Placed.STANDS
+    assert db.session.scalars(select(SettingOrder)).all() == []
+
+
+def test_without_a_known_charge_nothing_is_asked(timed: Home) -> None:
+    assert at_night(timed, None) is Placed.BUSY
+    assert plan().handed == "later"
+    with transaction():
+        assert plan_orders.place(plan().id, CHEAP_UNTIL) is Placed.MISSED
+
+
+def test_a_change_of_the_evening_wins_over_the_night_after_it(timed: Home) -> None:
+    plan_id = keep(**TIMED_TOLD)
+    assert place(plan_id) is Placed.LATER
+    timed.read(NOW + timedelta(minutes=1))
+    timed.place({"mode": "safe"}, now=NOW + timedelta(minutes=1))
+    timed.write(NOW + timedelta(minutes=1))
+    with transaction():
+        latest = db.session.get_one(Latest, installation().gateway_id)
+        latest.taken_at, latest.soc_pct = CHARGES, 25.0
+    timed.read(CHARGES)
+    with transaction():
+        assert plan_orders.place(plan_id, CHARGES) is Placed.HAND_WINS
+
+
+def test_a_night_without_a_charge_changes_nothing_there(timed: Home) -> None:
+    assert timed.offers
+    assert place(keep(**{**TIMED_TOLD, "level_pct": 0, "window": None})) is Placed.STANDS
+    assert plan_orders.can_be_set(plan(), installation(), "Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    "why",
+    [{"sells": True}, {"pct_h": None}, {"mode": Choice("mode", ("green", "charge"))}],
+    ids=["it sells", "the contract does not bear it", "it would not go back by itself"],
+)
+def test_what_cannot_be_carried_out_so_is_only_looked_at(timed: Home, why: dict[str, Any]) -> None:
+    timed.offers = (why.get("mode", OFFER["mode"]),)
+    timed.read(NOW)
+    assert place(keep(**{**TIMED_TOLD, **why})) is Placed.NOT_OFFERED
+    assert not plan_orders.can_be_set(plan(), installation(), "Asia/Tokyo")
+
+
+def test_it_begins_with_the_window_where_that_is_too_short() -> None:
+    told = {**TIMED_TOLD, "level_pct": 90, "window": [20, 24]}
+    assert plan_orders.charging(told) == (CHARGES, CHEAP_UNTIL)
+    evening = {**TIMED_TOLD, "level_pct": 90, "window": [0, 2]}
+    assert plan_orders.charging(evening)[0] == starts_at(BEGINS)

@@ -53,6 +53,7 @@ def test_a_warning_fills_the_battery_and_its_end_puts_things_back(home: Home) ->
         back = setting_lapses.lapse(order.id, NOW + 2 * MINUTE)
         assert back is not None
         assert back.changes[0].after == "green"
+        assert back.undoes is order
 
 
 def test_a_warning_that_stands_prolongs_it_and_one_unknown_lets_it_end(home: Home) -> None:

@@ -76,6 +76,22 @@ def test_a_plan_tells_its_courses_its_cost_and_what_it_rests_on(app: Flask) -> N
     assert told["plan_yen"] <= told["baseline_yen"]
     assert told["use_days"] >= 14
     assert min(told["stored_pct"]) >= 9
+    # 3 kW into 9.8 kWh, of which a twentieth is lost
+    assert told["pct_h"] == pytest.approx(29.08)
+
+
+@pytest.mark.parametrize(("amperes", "bears_it"), [(30, False), (60, True)])
+def test_a_contract_that_does_not_bear_the_charge_is_not_charged_at_full_power(
+    app: Flask, amperes: int, *, bears_it: bool
+) -> None:
+    with app.app_context(), transaction():
+        made = home()
+        made.contract_current_a = amperes
+        ids = [made.id]
+    planning_of(app, ids)
+    with app.app_context():
+        told = db.session.scalars(select(Plan)).one().content
+    assert (told["pct_h"] is not None) is bears_it
 
 
 def test_held_back_days_are_asked_with_it_and_then_once_a_week(app: Flask) -> None:
