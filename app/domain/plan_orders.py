@@ -41,6 +41,8 @@ SOURCE = "plan"
 LASTS = timedelta(days=1)
 # what cannot be done yet is tried again; others have their turn meanwhile
 AGAIN = timedelta(minutes=2)
+# a shorter charge is not worth a change of settings, and would be over before it is written
+AT_LEAST = timedelta(minutes=5)
 
 
 class Placed(StrEnum):
@@ -245,12 +247,14 @@ def _charge_now(plan: Plan, home: Installation, now: datetime) -> Placed:
     begins, ends = charging(told)
     if now < begins:
         return Placed.LATER
+    if now + AT_LEAST > ends:
+        return Placed.MISSED
     stored = plans.charge_of(db.session.get(Latest, home.gateway_id), home, now)
     if stored is None:
         return Placed.BUSY
-    if stored >= told["level_pct"]:
-        return Placed.STANDS
     full = now + timedelta(hours=(told["level_pct"] - stored) / told["pct_h"])
+    if now + AT_LEAST > full:
+        return Placed.STANDS
     return _order(plan, {"mode": Mode.CHARGE.value}, min(full, ends), now)
 
 

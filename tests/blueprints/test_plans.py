@@ -161,7 +161,7 @@ def test_a_device_that_cannot_be_set_so_is_told_before_the_evening(
     ("handed", "sentence"),
     [
         ("later", "3:30 に、機器の充電を始めます"),
-        ("missed", "機器に届かないまま時刻を過ぎたので"),
+        ("missed", "時刻までに機器を設定できなかったので"),
         ("hand_wins", "お客様がご自分で設定を変えた日なので"),
     ],
 )

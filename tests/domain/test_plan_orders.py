@@ -252,8 +252,28 @@ def test_it_charges_no_longer_than_power_is_cheap(timed: Home) -> None:
     assert order.until == CHEAP_UNTIL
 
 
-def test_a_battery_that_is_full_enough_by_then_is_left_alone(timed: Home) -> None:
-    assert at_night(timed, 41.0) is Placed.STANDS
+def test_who_chooses_it_as_the_cheap_hours_end_is_not_charged_beyond_them(timed: Home) -> None:
+    """It was never put off until its hour, so only the hour itself says that it is over."""
+    late = CHEAP_UNTIL - timedelta(minutes=1)
+    with transaction():
+        plan_id = plans.keep(
+            installation().id, date(2026, 11, 24), "made", TIMED_TOLD, due_at=late, now=late
+        )
+        latest = db.session.get_one(Latest, installation().gateway_id)
+        latest.taken_at, latest.soc_pct = late, 10.0
+    assert plan_id is not None
+    for now in (late, CHEAP_UNTIL + timedelta(minutes=2)):
+        timed.read(now)
+        with transaction():
+            plan().handed, plan().place_at = "waiting", now
+        with transaction():
+            assert plan_orders.place(plan_id, now) is Placed.MISSED
+    assert db.session.scalars(select(SettingOrder)).all() == []
+
+
+@pytest.mark.parametrize("soc_pct", [41.0, 39.9])
+def test_a_battery_that_is_full_enough_by_then_is_left_alone(timed: Home, soc_pct: float) -> None:
+    assert at_night(timed, soc_pct) is Placed.STANDS
     assert db.session.scalars(select(SettingOrder)).all() == []
 
 
