@@ -39,8 +39,8 @@ from .writes import count_changed
 SOURCE = "plan"
 # a plan is carried out until the next one takes over, or until this long after it began
 LASTS = timedelta(days=1)
-# what cannot be done yet is tried again; others have their turn meanwhile
-AGAIN = timedelta(minutes=2)
+# what cannot be done yet is tried again the round after the next; others have their turn meanwhile
+AGAIN = timedelta(seconds=90)
 # a shorter charge is not worth a change of settings, and would be over before it is written
 AT_LEAST = timedelta(minutes=5)
 
